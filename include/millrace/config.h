@@ -1,0 +1,96 @@
+// The configuration of a server: every key of the TOML file, with its default.
+// Owned by: the embedding program; copied by Server::create. Thread: any, while nobody writes.
+// Holds:    validate() accepts exactly what a server can run with.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/error.h"
+
+namespace millrace {
+
+struct ListenAddress {
+    std::string host = "127.0.0.1";  // IPv4 or IPv6 address
+    uint16_t port = 1883;            // 0: any free port
+};
+
+// What a CONNACK announces, and what holds for 3.1.1 clients alike. [mqtt]
+struct MqttLimits {
+    uint16_t receive_maximum = 1'024;            // QoS 1 and 2 publishes in flight from a client
+    uint16_t topic_alias_maximum = 32;           // aliases a client may set
+    uint8_t maximum_qos = 2;
+    bool retain_available = true;
+    uint32_t maximum_packet_bytes = 1'048'576;
+    uint16_t keep_alive_max_s = 0;               // 0: no ceiling; else also imposed on "none"
+    uint32_t session_expiry_max_s = 0xffff'ffff; // 0xffffffff: sessions may live for ever
+    bool wildcard_subscription_available = true;
+    bool shared_subscription_available = true;
+    bool subscription_identifiers_available = true;
+    // Topic filters that no client may subscribe to or publish on.
+    std::vector<std::string> denied_filters;
+};
+
+// Bounds of what may wait. [queues]
+struct QueueLimits {
+    uint32_t send_bytes_max = 4'194'304;         // unsent output a connection, references counted
+    uint32_t inflight_max = 1'024;               // unacknowledged QoS 1 and 2 to a client
+    uint32_t session_messages_max = 1'000;       // waiting in a session
+    uint64_t session_bytes_max = 8'388'608;
+    uint64_t retained_messages_max = 1'000'000;
+    uint64_t retained_bytes_max = 268'435'456;
+    uint64_t mailbox_bytes_max = 67'108'864;     // overflow between two shards
+    uint32_t subscriptions_per_session_max = 10'000;
+};
+
+// [timeouts]
+struct Timeouts {
+    std::chrono::milliseconds connect{10'000};       // from accept to CONNECT
+    std::chrono::milliseconds send_stall{30'000};    // output that makes no progress
+    std::chrono::milliseconds drain{5'000};          // flushing at shutdown
+    std::chrono::milliseconds sys_interval{10'000};  // $SYS topics; 0: none
+};
+
+enum class HugePagesMode : uint8_t { off, when_available };
+
+// [shards]
+struct ShardOptions {
+    uint32_t count = 0;                       // 0: one a core (of `cpus`, or of the process)
+    std::vector<uint32_t> cpus;               // cores to pin to, in shard order; empty: all allowed
+    uint32_t connections_max = 1'000'000;     // a shard
+    uint64_t memory_bytes_max = 0;            // a shard; 0: half of the machine's memory, divided
+    HugePagesMode huge_pages = HugePagesMode::when_available;
+    std::chrono::microseconds spin_max{0};    // look for work that long before sleeping
+    bool always_spin = false;
+    uint32_t mailbox_ring_bytes = 262'144;    // each ordered pair of shards; a power of two
+};
+
+// [uring]
+struct UringOptions {
+    uint32_t submission_entries = 4'096;      // powers of two
+    uint32_t completion_entries = 16'384;
+    uint32_t receive_buffer_bytes = 16'384;
+    uint32_t receive_buffer_count = 512;
+    uint32_t zero_copy_bytes_min = 0;         // sends at least that long go zero-copy; 0: never
+    uint32_t napi_busy_poll_us = 0;           // 0: off
+    uint32_t listen_backlog = 4'096;
+    uint32_t socket_send_bytes = 0;           // SO_SNDBUF; 0: the kernel's own tuning
+};
+
+struct Config {
+    std::vector<ListenAddress> listen{ListenAddress{}};
+    std::string net = "uring";
+    MqttLimits mqtt;
+    QueueLimits queues;
+    Timeouts timeouts;
+    ShardOptions shards;
+    UringOptions uring;
+
+    // Nullopt when a server can run with it; else the first fault: key, value, accepted range.
+    std::optional<Error> validate() const;
+};
+
+}  // namespace millrace

@@ -1,0 +1,47 @@
+// A broker inside your own program.
+// Owned by: you. create() -> start() -> [publish(), stats()] -> stop(), or let the destructor stop.
+// Thread:   every method from any thread, but start() and stop() from one at a time.
+// Not here: hooks into authentication and authorisation.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/config.h"
+#include "millrace/error.h"
+#include "millrace/stats.h"
+
+namespace millrace {
+
+class Server {
+public:
+    // Null, and `error` says why, when the configuration or the host doesn't allow it. Reserves
+    // memory, starts no thread and opens no socket.
+    static std::unique_ptr<Server> create(const Config& config, Error& error);
+    virtual ~Server() = default;
+
+    // Starts a pinned thread a shard and listens. Nullopt when it runs.
+    virtual std::optional<Error> start() = 0;
+    // Stops accepting, sends what is queued (for at most timeouts.drain), tells MQTT 5 clients
+    // "server shutting down", and joins the threads.
+    virtual void stop() = 0;
+
+    // The ports that were bound, in the order of config.listen. Valid after start().
+    virtual std::vector<uint16_t> ports() const = 0;
+    // What the server found on this host: kernel features, cores, huge pages, limits. One line.
+    virtual std::string description() const = 0;
+
+    // Publishes like a client of the name "host" would. The bytes are copied before it returns.
+    // QoS 0 to 2. An error when the topic is not a valid topic name or the queue is full.
+    virtual std::optional<Error> publish(std::string_view topic, std::span<const uint8_t> payload,
+                                         uint8_t qos = 0, bool retain = false) = 0;
+
+    virtual Stats stats() const = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,71 @@
+// One connection, as every backend and the layers above see it.
+// Owned by: the transport, from `accepted` (or connect()) until the turn that delivered `closed`
+//           has ended. On its own shard only.
+// Holds:    `out` is written by the layer above and drained by the transport; `user` belongs to
+//           the layer above, which makes and destroys what stands in it.
+// Not here: what a backend needs beside it (a derived struct), MQTT.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "net/send_ring.h"
+
+namespace millrace {
+
+enum class CloseReason : uint8_t {
+    none,
+    peer_closed,      // FIN
+    peer_reset,       // RST, or an error of the socket
+    local,            // the layer above asked for it
+    connect_failed,
+    handshake_timeout,
+    slow_receiver,
+    exhausted,        // memory or descriptors
+    shutdown,
+};
+
+struct Connection {
+    static constexpr uint32_t user_bytes = 56;
+
+    SendRing out;
+    Connection* next_dirty = nullptr;     // valid while `dirty`
+    uint32_t file_index = 0;              // backend's
+    uint32_t send_progress_ms = 0;        // shard time (ms, wraps) when output last moved, or
+                                          // when it stopped being empty
+    uint16_t operations = 0;              // backend's: completions still to come
+
+    // Written by the layer above through Outbox.
+    bool dirty : 1 = false;               // stands in the outbox's list
+    bool close_when_sent : 1 = false;
+    bool close_now : 1 = false;
+    bool receive_paused : 1 = false;
+    bool tell_when_drained : 1 = false;   // wants an Event::drained; cleared by it
+
+    // Backend's.
+    bool sending : 1 = false;             // one send is in flight
+    bool receiving : 1 = false;           // a receive is armed
+    bool closing : 1 = false;             // no event but `closed` will come
+    bool close_submitted : 1 = false;
+    bool is_client : 1 = false;
+    bool is_open : 1 = false;
+    CloseReason close_reason = CloseReason::none;
+
+    alignas(8) std::byte user[user_bytes];
+
+    template <class T>
+    T& as() {
+        static_assert(sizeof(T) <= user_bytes && alignof(T) <= 8);
+        return *std::launder(reinterpret_cast<T*>(user));
+    }
+    // The connection whose `user` room holds `part`.
+    template <class T>
+    static Connection& of(T& part) {
+        return *reinterpret_cast<Connection*>(reinterpret_cast<std::byte*>(&part) -
+                                              offsetof(Connection, user));
+    }
+};
+static_assert(sizeof(Connection) == 104);
+
+}  // namespace millrace

@@ -1,0 +1,119 @@
+// Messages between shards: a single-producer single-consumer byte ring for every ordered pair.
+// Owned by: MailMesh owns all rings and lives longer than the shards; each shard uses its own
+//           Mailbox only, on its own thread. One extra sender, the "host" (index shard_count),
+//           lets another thread speak to shards under a lock of its own.
+// Holds:    mails of one sender to one receiver arrive complete and in order. post() never fails
+//           and never waits: what finds its ring full waits in the sender's overflow queue, whose
+//           length the sender can ask for, to shed or slow down its own sources.
+// Not here: what a mail says (broker/mail.h).
+//
+// Memory order: the producer stores `tail` with release after the bytes, the consumer stores
+// `head` with release after it has read them; each loads the other's index with acquire. Sleeping
+// uses sequentially consistent stores and loads on both sides (Dekker): either the sleeper sees
+// the mail, or the sender sees the sleeper and wakes it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "runtime/waker.h"
+
+namespace millrace {
+
+class MailRing;  // one ordered pair
+
+class MailMesh {
+public:
+    // Rings are allocated at once and touched as they fill. `ring_bytes` is a power of two.
+    static Outcome<std::unique_ptr<MailMesh>> create(uint32_t shard_count, uint32_t ring_bytes);
+    ~MailMesh();
+
+    uint32_t shard_count() const { return shard_count_; }
+    uint32_t host_index() const { return shard_count_; }
+    Waker& waker(uint32_t shard) { return wakers_[shard]; }
+
+private:
+    friend class Mailbox;
+    MailMesh() = default;
+
+    struct alignas(64) Sleep {
+        std::atomic<bool> sleeping{false};
+    };
+    MailRing& ring(uint32_t from, uint32_t to) { return *rings_[from * shard_count_ + to]; }
+
+    uint32_t shard_count_ = 0;
+    std::vector<std::unique_ptr<MailRing>> rings_;  // (shard_count + 1 senders) x shard_count
+    std::unique_ptr<Sleep[]> sleeps_;
+    std::vector<Waker> wakers_;
+};
+
+class Mailbox {
+public:
+    Mailbox(MailMesh& mesh, uint32_t self);
+    ~Mailbox();
+    Mailbox(const Mailbox&) = delete;
+    Mailbox& operator=(const Mailbox&) = delete;
+
+    uint32_t self() const { return self_; }
+    uint32_t shard_count() const { return mesh_.shard_count(); }
+
+    // Room for a mail of exactly `bytes` to `to` (another shard), 8-aligned; fill it, then call
+    // post() before the next reserve(). A mail longer than a quarter of the ring travels as a
+    // general allocation, behind the same interface.
+    std::span<uint8_t> reserve(uint32_t to, uint32_t bytes);
+    void post();
+    // Makes posted mails visible, moves what overflowed, and wakes the sleepers. Once a turn.
+    void flush();
+
+    // Calls `receive(from, mail)` for what has arrived, at most `bytes_max` of it a sender;
+    // returns the mails handed out. The mail's bytes are valid during the call.
+    template <class Receive>
+    uint32_t drain(uint32_t bytes_max, Receive&& receive) {
+        uint32_t count = 0;
+        for (uint32_t from = 0; from <= mesh_.shard_count(); ++from) {
+            if (from == self_) continue;
+            uint32_t taken_bytes = 0;
+            while (taken_bytes < bytes_max) {
+                const Bytes mail = front(from);
+                if (mail.data() == nullptr) break;
+                receive(from, mail);
+                taken_bytes += static_cast<uint32_t>(mail.size());
+                pop(from);
+                ++count;
+            }
+            release(from);
+        }
+        return count;
+    }
+
+    // Bytes that wait in this sender's overflow queue for `to`.
+    uint64_t overflow_bytes(uint32_t to) const;
+    uint64_t overflow_bytes_total() const { return overflow_bytes_total_; }
+
+    // Before a sleep: true when it's fine to sleep; senders will wake from now on. False when
+    // mail is waiting (and nothing changed). After a sleep: end_sleep().
+    bool begin_sleep();
+    void end_sleep();
+
+private:
+    Bytes front(uint32_t from);      // null data when empty
+    void pop(uint32_t from);
+    void release(uint32_t from);     // gives popped room back to the sender
+
+    struct Overflow;
+    MailMesh& mesh_;
+    uint32_t self_;
+    uint32_t reserved_to_ = 0;
+    std::span<uint8_t> reserved_;
+    std::unique_ptr<Overflow[]> overflow_;  // one a receiver
+    uint64_t overflow_bytes_total_ = 0;
+    std::vector<uint8_t> posted_;           // receivers with mail since the last flush
+};
+
+}  // namespace millrace
