@@ -35,8 +35,23 @@ public:
     //   Errc::incomplete when even that isn't known yet; any other code ends the stream.
     // `take(Bytes message) -> bool`: false to stop (the stream is being closed). It may not touch
     //   this object.
+    // `rest`, when given, is set to what `stopped` left; it has no meaning after another status.
     template <class Frame, class Take>
-    Status feed(Heap& heap, Bytes bytes, Frame&& frame, Take&& take) {
+    Status feed(Heap& heap, Bytes bytes, Frame&& frame, Take&& take, Bytes* rest = nullptr) {
+        const Status status = consume(heap, bytes, frame, take);
+        if (rest != nullptr) *rest = bytes;
+        return status;
+    }
+
+private:
+    struct Tail {
+        uint32_t capacity;  // of the allocation, this header included
+        uint32_t used;
+        uint8_t* bytes() { return reinterpret_cast<uint8_t*>(this + 1); }
+    };
+
+    template <class Frame, class Take>
+    Status consume(Heap& heap, Bytes& bytes, Frame&& frame, Take&& take) {
         while (tail_ != nullptr) {
             const Result<uint32_t> length = frame(Bytes{tail_->bytes(), tail_->used});
             if (!length && length.error() != Errc::incomplete) return status_of(length.error());
@@ -61,18 +76,12 @@ public:
             if (!length || *length > bytes.size()) {
                 return append(heap, bytes, length ? *length : 0) ? Status::ok : Status::exhausted;
             }
-            if (!take(bytes.first(*length))) return Status::stopped;
+            const Bytes message = bytes.first(*length);
             bytes = bytes.subspan(*length);
+            if (!take(message)) return Status::stopped;
         }
         return Status::ok;
     }
-
-private:
-    struct Tail {
-        uint32_t capacity;  // of the allocation, this header included
-        uint32_t used;
-        uint8_t* bytes() { return reinterpret_cast<uint8_t*>(this + 1); }
-    };
 
     static Status status_of(Errc code) {
         return code == Errc::too_large ? Status::too_large : Status::malformed;

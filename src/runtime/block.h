@@ -55,25 +55,37 @@ public:
         if (--block.reference_count == 0) recycle(block);
     }
     // Told of every arena chunk that becomes a standard block for the first time, so that a
-    // backend can register it. Set once at start-up; may stay empty.
+    // backend can register it. Answers an index, and the chunk stays in the pool for ever, or -1,
+    // and the chunk may go back to the arena (it's new again when it returns). Set once at
+    // start-up; may stay empty.
     struct Registrar {
         void* context = nullptr;
         int32_t (*register_memory)(void* context, std::byte* memory, uint32_t bytes) = nullptr;
     };
     void set_registrar(Registrar registrar) { registrar_ = registrar; }
 
+    static constexpr uint32_t standard_capacity_bytes =
+        Arena::chunk_bytes - static_cast<uint32_t>(sizeof(Block));
+
 private:
+    static constexpr uint32_t spare_count_max = 16;  // 1 MiB: a busy turn's blocks, ready again
+
+    Block* try_take_standard();
+    Block* try_take_long(uint32_t bytes);
     void recycle(Block& block);
+    void give_back_standard(Block& block);
 
     Heap& heap_;
     LedgerLine& line_;
     Registrar registrar_;
     Block* spare_ = nullptr;     // standard blocks at rest, linked through bytes()
-    uint32_t spare_count_ = 0;   // kept at rest at the most: the rest goes back to the arena,
-                                 // unless it is registered
+    uint32_t spare_count_ = 0;   // from spare_count_max on, blocks go back to the arena unless
+                                 // they are registered
 };
 
-// Fills blocks by bump allocation: what one stream commits in a row is adjacent in memory.
+// Fills blocks by bump allocation: what one stream commits in a row is adjacent in memory. A block
+// that nobody else refers to any more is filled again from its start, which keeps it in the cache,
+// but only where that costs little adjacency: when it's nearly full or the turn has ended.
 class BlockStream {
 public:
     explicit BlockStream(BlockPool& pool) : pool_(pool) {}
@@ -81,14 +93,20 @@ public:
     BlockStream(const BlockStream&) = delete;
     BlockStream& operator=(const BlockStream&) = delete;
 
-    // Room for `bytes`, valid until the next call; empty when memory is used up.
+    // Room for `bytes` (at least one), valid until the next call; empty when memory is used up.
     std::span<uint8_t> try_reserve(uint32_t bytes);
     // Makes the first `bytes` of the reserved room a slice. The stream's own reference keeps it
-    // alive until the stream moves to another block: take a reference (BlockPool::hold) before.
+    // valid until the next try_reserve() or rewind_if_unused(): take a reference
+    // (BlockPool::hold) before.
     Slice commit(uint32_t bytes);
+    // At the end of a turn: starts over in the current block if only the stream refers to it.
+    void rewind_if_unused();
     void close();  // lets go of the current block
 
 private:
+    bool is_exclusive() const { return current_->reference_count == 1; }
+    uint32_t room() const { return current_->capacity_bytes - current_->used_bytes; }
+
     BlockPool& pool_;
     Block* current_ = nullptr;
 };

@@ -7,6 +7,9 @@
 //           length the sender can ask for, to shed or slow down its own sources.
 // Not here: what a mail says (broker/mail.h).
 //
+// A shard with overflow is woken when the receiver has made room. The host is never woken: it calls
+// flush() again, a little later, while overflow_bytes_total() isn't zero.
+//
 // Memory order: the producer stores `tail` with release after the bytes, the consumer stores
 // `head` with release after it has read them; each loads the other's index with acquire. Sleeping
 // uses sequentially consistent stores and loads on both sides (Dekker): either the sleeper sees
@@ -40,19 +43,22 @@ public:
 
 private:
     friend class Mailbox;
-    MailMesh() = default;
+    MailMesh();
 
     struct alignas(64) Sleep {
         std::atomic<bool> sleeping{false};
     };
     MailRing& ring(uint32_t from, uint32_t to) { return *rings_[from * shard_count_ + to]; }
+    void wake_if_asleep(uint32_t shard);
 
     uint32_t shard_count_ = 0;
-    std::vector<std::unique_ptr<MailRing>> rings_;  // (shard_count + 1 senders) x shard_count
+    std::vector<std::unique_ptr<MailRing>> rings_;  // (shard_count + 1 senders) x shard_count,
+                                                  // null from a shard to itself
     std::unique_ptr<Sleep[]> sleeps_;
     std::vector<Waker> wakers_;
 };
 
+// The host's mailbox (self is host_index()) only sends: drain() and sleeping belong to shards.
 class Mailbox {
 public:
     Mailbox(MailMesh& mesh, uint32_t self);
@@ -65,7 +71,8 @@ public:
 
     // Room for a mail of exactly `bytes` to `to` (another shard), 8-aligned; fill it, then call
     // post() before the next reserve(). A mail longer than a quarter of the ring travels as a
-    // general allocation, behind the same interface.
+    // general allocation, behind the same interface; so does one that finds its ring full. Both
+    // end the process when the system itself has no memory: watch overflow_bytes() to shed before.
     std::span<uint8_t> reserve(uint32_t to, uint32_t bytes);
     void post();
     // Makes posted mails visible, moves what overflowed, and wakes the sleepers. Once a turn.
@@ -83,7 +90,7 @@ public:
                 const Bytes mail = front(from);
                 if (mail.data() == nullptr) break;
                 receive(from, mail);
-                taken_bytes += static_cast<uint32_t>(mail.size());
+                taken_bytes += static_cast<uint32_t>(mail.size()) + record_bytes;
                 pop(from);
                 ++count;
             }
@@ -92,7 +99,7 @@ public:
         return count;
     }
 
-    // Bytes that wait in this sender's overflow queue for `to`.
+    // Bytes that wait in this sender's overflow queue for `to`, record headers included.
     uint64_t overflow_bytes(uint32_t to) const;
     uint64_t overflow_bytes_total() const { return overflow_bytes_total_; }
 
@@ -102,18 +109,23 @@ public:
     void end_sleep();
 
 private:
+    static constexpr uint32_t record_bytes = 8;  // before each mail in a ring
+
     Bytes front(uint32_t from);      // null data when empty
     void pop(uint32_t from);
     void release(uint32_t from);     // gives popped room back to the sender
+    void move_overflow(uint32_t to);  // as much as has room
+    bool may_sleep();
 
-    struct Overflow;
+    struct Outgoing;
+    static constexpr uint32_t nobody = UINT32_MAX;
+
     MailMesh& mesh_;
     uint32_t self_;
-    uint32_t reserved_to_ = 0;
-    std::span<uint8_t> reserved_;
-    std::unique_ptr<Overflow[]> overflow_;  // one a receiver
+    uint32_t reserved_to_ = nobody;
+    std::unique_ptr<Outgoing[]> outgoing_;  // one a receiver
     uint64_t overflow_bytes_total_ = 0;
-    std::vector<uint8_t> posted_;           // receivers with mail since the last flush
+    std::vector<uint32_t> active_;  // receivers with mail since the last flush, or with overflow
 };
 
 }  // namespace millrace

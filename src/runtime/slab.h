@@ -1,7 +1,8 @@
 // Fixed-size objects cut from a shard's arena, and a heap of such classes for short byte runs.
 // Owned by: one shard; never touched from another thread.
 // Holds:    an object comes from a chunk of its class only; a freed one is the next handed out
-//           (it's still in the cache); every allocation is counted in the ledger.
+//           (it's still in the cache); every allocation is counted in the ledger; objects at rest
+//           are poisoned for AddressSanitizer.
 // Not here: running out is an answer (null), never an abort: the caller names the policy.
 #pragma once
 
@@ -14,12 +15,13 @@
 #include "base/assert.h"
 #include "runtime/arena.h"
 #include "runtime/ledger.h"
+#include "runtime/poison.h"
 
 namespace millrace {
 
 class SlabClass {
 public:
-    // `object_bytes` is rounded up to a multiple of 8; at most a chunk less its header.
+    // `object_bytes` is rounded up to a multiple of 8; at most a chunk.
     SlabClass(Arena& arena, LedgerLine& line, uint32_t object_bytes);
     ~SlabClass();  // gives every chunk back; asserts nothing about objects still out
     SlabClass(const SlabClass&) = delete;
@@ -28,6 +30,7 @@ public:
     void* try_allocate() {
         if (free_ == nullptr && !refill()) return nullptr;
         FreeObject* object = free_;
+        unpoison(object, object_bytes_);
         free_ = object->next;
         line_.objects.add();
         line_.bytes.add(object_bytes_);
@@ -37,6 +40,7 @@ public:
         FreeObject* object = static_cast<FreeObject*>(pointer);
         object->next = free_;
         free_ = object;
+        poison(object, object_bytes_);
         line_.objects.subtract();
         line_.bytes.subtract(object_bytes_);
     }
@@ -44,14 +48,13 @@ public:
 
 private:
     struct FreeObject { FreeObject* next; };
-    struct ChunkHeader { ChunkHeader* next; };
 
-    bool refill();  // a fresh run of objects; untouched pages of the chunk stay untouched
+    bool refill();  // one fresh object; untouched pages of the chunk stay untouched
 
     Arena& arena_;
     LedgerLine& line_;
     FreeObject* free_ = nullptr;
-    ChunkHeader* chunks_ = nullptr;
+    std::byte* chunks_ = nullptr;     // through Arena::link
     std::byte* fresh_ = nullptr;      // the newest chunk's part that was never handed out
     std::byte* fresh_end_ = nullptr;
     uint32_t object_bytes_;
@@ -79,7 +82,8 @@ private:
 };
 
 // Byte runs of any length: classes of 16 bytes' distance up to 512, then four a doubling up to
-// 32 KiB; longer runs come from mimalloc, counted against the same budget.
+// 32 KiB; longer runs come from cold memory in whole pages, charged to the arena's budget. A class
+// has a ledger line ("heap 96") and owns no memory before its first allocation.
 class Heap {
 public:
     Heap(Arena& arena, Ledger& ledger);

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that are missing, and nothing else.
+#   install_packages.sh build        what the build needs
+#   install_packages.sh quickstart   the same, and command line clients to play with
+#   install_packages.sh test         the same, and what the tests need (default)
+# Works as root or with sudo, and asks no questions. A service that a package brings is not started.
+set -euo pipefail
+
+build_packages=(
+    meson ninja-build g++ pkg-config
+    liburing-dev libmimalloc-dev libfmt-dev libexpected-dev libcli11-dev libtomlplusplus-dev
+    libxxhash-dev doctest-dev
+)
+quickstart_packages=(mosquitto-clients)
+test_packages=(
+    python3 python3-paho-mqtt mosquitto
+    clang-14 libclang-rt-14-dev  # fuzz targets
+    shellcheck
+)
+
+case "${1:-test}" in
+    build) wanted=("${build_packages[@]}") ;;
+    quickstart) wanted=("${build_packages[@]}" "${quickstart_packages[@]}") ;;
+    test) wanted=("${build_packages[@]}" "${quickstart_packages[@]}" "${test_packages[@]}") ;;
+    *)
+        echo "install_packages.sh: \"$1\": accepted are build, quickstart and test" >&2
+        exit 2
+        ;;
+esac
+
+installed=$(dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' \
+    "${wanted[@]}" 2>/dev/null || true)
+missing=()
+for package in "${wanted[@]}"; do
+    [[ $'\n'$installed$'\n' == *$'\n'"$package installed"$'\n'* ]] || missing+=("$package")
+done
+if [[ ${#missing[@]} -eq 0 ]]; then
+    exit 0
+fi
+echo "Installing: ${missing[*]}"
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+    if ! command -v sudo >/dev/null; then
+        echo "Root is needed: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+# Packages ask this file whether they may start their service; 101 is "no".
+policy=/usr/sbin/policy-rc.d
+made_policy=no
+remove_policy() {
+    if [[ $made_policy == yes ]]; then
+        "${as_root[@]}" rm -f "$policy"
+    fi
+}
+trap remove_policy EXIT
+if [[ ! -e $policy ]]; then
+    made_policy=yes
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+fi
+
+apt_get() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+        -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"
+}
+apt_get update
+apt_get install --no-install-recommends "${missing[@]}"
+
+# Not at the next boot either. Only where this run brought the broker in.
+if [[ " ${missing[*]} " == *" mosquitto "* ]] && [[ -d /run/systemd/system ]]; then
+    "${as_root[@]}" systemctl disable --now mosquitto.service
+fi

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Builds twice (as released, and with sanitizers), runs every test suite, and ends with one line:
+#   N passed, N failed, N skipped
+# The status is 0 when something ran and nothing failed.
+#   test.sh [--no-install]     don't look for missing packages
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+case "${1:-}" in
+    --no-install) ;;
+    "")
+        scripts/install_packages.sh test || exit 1
+        ;;
+    *)
+        echo "test.sh: \"$1\": accepted is --no-install" >&2
+        exit 2
+        ;;
+esac
+
+export ASAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_summary=1
+export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_summary=1:print_stacktrace=1
+
+logs=()
+failed_builds=0
+
+say() { printf '\n== %s\n' "$*"; }
+
+# build_in FOLDER MESON-OPTION...: configures it when new, and builds everything.
+build_in() {
+    local folder=$1
+    shift
+    if [[ -f $folder/build.ninja ]]; then
+        meson configure "$folder" "$@" || return 1
+    else
+        meson setup "$folder" "$@" || return 1
+    fi
+    meson compile -C "$folder"
+}
+
+# test_in FOLDER TEST-OPTION...: runs its tests; their results go into the sum at the end.
+test_in() {
+    local folder=$1
+    shift
+    local log=$folder/meson-logs/testlog.json
+    rm -f "$log"
+    meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || true  # the log tells
+    logs+=("$log")
+}
+
+say "Release build, in build/"
+if build_in build --buildtype=release; then
+    say "Tests of the release build"
+    test_in build
+else
+    failed_builds=$((failed_builds + 1))
+fi
+
+# Benchmarks say nothing under sanitizers, and take long.
+say "Build with the address and undefined behaviour sanitizers, in build-sanitize/"
+if build_in build-sanitize --buildtype=debugoptimized -Doptimization=1 \
+    -Db_sanitize=address,undefined -Dverify=true; then
+    say "Tests of the sanitized build"
+    test_in build-sanitize --no-suite perf --timeout-multiplier 4
+else
+    failed_builds=$((failed_builds + 1))
+fi
+
+say "Sum"
+python3 - "$failed_builds" "${logs[@]}" <<'PYTHON'
+import json
+import os
+import sys
+
+passed, failed, skipped = 0, int(sys.argv[1]), 0
+if failed:
+    print(f"{failed} build(s) failed: each counts as one failure")
+for path in sys.argv[2:]:
+    if not os.path.exists(path):
+        print(f"{path}: the tests left no log: counts as one failure")
+        failed += 1
+        continue
+    folder = path.split("/")[0]
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            test = json.loads(line)
+            if test["result"] in ("OK", "EXPECTEDFAIL"):
+                passed += 1
+            elif test["result"] == "SKIP":
+                skipped += 1
+                print(f"skipped: {test['name']} ({folder})")
+            else:
+                failed += 1
+                print(f"{test['result'].lower()}: {test['name']} ({folder})")
+if passed + failed == 0:
+    print("nothing ran")
+print(f"{passed} passed, {failed} failed, {skipped} skipped")
+sys.exit(0 if passed > 0 and failed == 0 else 1)
+PYTHON

@@ -1,0 +1,279 @@
+#include "broker/broker.h"
+
+#include "codec/mqtt/decode.h"
+
+namespace millrace {
+
+Broker::Broker(const BrokerParts& parts)
+    : context_{parts.config, parts.heap,     parts.blocks,   parts.outbox,     parts.wheel,
+               parts.mailbox, parts.ledger, parts.counters, parts.hash_key, Prng(parts.seed), {}},
+      pressure_(parts.pressure),
+      system_topics_(parts.system_topics),
+      access_(parts.config.mqtt.denied_filters),
+      store_(context_.heap, context_.ledger),
+      sessions_(context_, store_),
+      index_(context_),
+      retained_(context_, store_),
+      control_(context_),
+      fanout_(context_, store_, sessions_, control_),
+      router_(context_, index_, retained_, fanout_),
+      post_(context_.mailbox, [this](uint32_t from, Bytes mail) { on_mail(from, mail); }),
+      registrar_(post_, context_.ledger) {
+    system_timer_.kind = static_cast<uint8_t>(TimerKind::system_topics);
+}
+
+Broker::~Broker() { context_.wheel.stop(system_timer_); }
+
+void Broker::begin_turn(Instant now) {
+    context_.now = now;
+    pressed_ = pressure_.any(context_.shard_count());
+    if (system_topics_ != nullptr && !system_timer_.started() && !shutting_down_ &&
+        context_.config.timeouts.sys_interval.count() > 0) {
+        context_.wheel.start(system_timer_, now);
+    }
+}
+
+void Broker::end_turn(Instant) {
+    // Well below the bound at which mail is refused: pausing takes a moment to show.
+    const uint64_t waiting_bytes = context_.mailbox.overflow_bytes_total();
+    pressure_.set(context_.self(), waiting_bytes > context_.config.queues.mailbox_bytes_max / 16);
+    if (!pressed_ && !paused_.empty()) resume_paused();
+    fanout_.end_turn();
+    control_.rewind();
+}
+
+void Broker::resume_paused() {
+    for (Connection* connection : paused_) context_.outbox.set_receive_paused(*connection, false);
+    paused_.clear();
+}
+
+void Broker::on_event(const Event& event) {
+    Connection& connection = *event.connection;
+    switch (event.kind) {
+    case Event::Kind::accepted: {
+        MqttConnection& client = *new (connection.user) MqttConnection;
+        client.timer.kind = static_cast<uint8_t>(TimerKind::connection);
+        client.last_received_ms = now_ms();
+        start_connection_timer(client);
+        return;
+    }
+    case Event::Kind::connected:
+        MR_UNREACHABLE();  // a broker connects to nobody
+    case Event::Kind::received:
+        on_received(connection, event.bytes);
+        return;
+    case Event::Kind::drained:
+        if (Session* session = mqtt_of(connection).session) fanout_.send_waiting(*session);
+        return;
+    case Event::Kind::closed:
+        on_closed(connection);
+        return;
+    }
+    MR_UNREACHABLE();
+}
+
+void Broker::on_received(Connection& connection, Bytes bytes) {
+    MqttConnection& client = mqtt_of(connection);
+    switch (client.state) {
+    case MqttConnection::State::ended:
+        return;
+    case MqttConnection::State::claiming: {
+        // A client may send before its CONNACK (3.1.4), but not without bound.
+        std::vector<uint8_t>& backlog = claims_.at(client.claim_ticket).backlog;
+        backlog.insert(backlog.end(), bytes.begin(), bytes.end());
+        context_.outbox.set_receive_paused(connection, true);
+        return;
+    }
+    case MqttConnection::State::awaiting_connect:
+    case MqttConnection::State::connected:
+        client.last_received_ms = now_ms();
+        process(connection, bytes);
+        return;
+    }
+    MR_UNREACHABLE();
+}
+
+void Broker::process(Connection& connection, Bytes bytes) {
+    MqttConnection& client = mqtt_of(connection);
+    const uint32_t packet_bytes_max = context_.config.mqtt.maximum_packet_bytes;
+    const auto frame = [&](Bytes front) -> Result<uint32_t> {
+        const bool is_connect = front[0] == static_cast<uint8_t>(mqtt::PacketType::connect) << 4;
+        if (client.state == MqttConnection::State::awaiting_connect && !is_connect) {
+            return millrace::fail(Errc::malformed);
+        }
+        return mqtt::packet_length(front, packet_bytes_max);
+    };
+    Bytes rest;
+    const auto take = [&](Bytes packet) { return on_packet(connection, packet); };
+    switch (client.tail.feed(context_.heap, bytes, frame, take, &rest)) {
+    case StreamTail::Status::ok:
+        return;
+    case StreamTail::Status::stopped:
+        if (client.state == MqttConnection::State::claiming && !rest.empty()) {
+            on_received(connection, rest);
+        }
+        return;
+    case StreamTail::Status::malformed:
+        fail(connection, mqtt::Reason::malformed_packet);
+        return;
+    case StreamTail::Status::too_large:
+        fail(connection, mqtt::Reason::packet_too_large);
+        return;
+    case StreamTail::Status::exhausted:
+        fail(connection, mqtt::Reason::quota_exceeded);
+        return;
+    }
+    MR_UNREACHABLE();
+}
+
+// False: no further packet of this connection may be processed (now).
+bool Broker::on_packet(Connection& connection, Bytes packet) {
+    const auto header = mqtt::read_fixed_header(packet);
+    MR_ASSERT(header);  // framing has read it
+    const Bytes body = packet.subspan(header->header_bytes);
+    if (mqtt_of(connection).state == MqttConnection::State::awaiting_connect) {
+        return on_connect(connection, packet, body);
+    }
+    return on_connected_packet(connection, *header, body);
+}
+
+bool Broker::on_connected_packet(Connection& connection, const mqtt::FixedHeader& header,
+                                 Bytes body) {
+    switch (header.type) {
+    case mqtt::PacketType::publish:
+        return on_publish(connection, header, body);
+    case mqtt::PacketType::puback:
+    case mqtt::PacketType::pubrec:
+    case mqtt::PacketType::pubrel:
+    case mqtt::PacketType::pubcomp:
+        return on_ack(connection, header.type, body);
+    case mqtt::PacketType::subscribe:
+        return on_subscribe(connection, body);
+    case mqtt::PacketType::unsubscribe:
+        return on_unsubscribe(connection, body);
+    case mqtt::PacketType::pingreq:
+        if (!body.empty()) return fail(connection, mqtt::Reason::malformed_packet);
+        if (control_.send_bytes(connection, mqtt::pingresp)) return true;
+        return fail(connection, mqtt::Reason::quota_exceeded);
+    case mqtt::PacketType::disconnect:
+        return on_disconnect(connection, body);
+    case mqtt::PacketType::connect:      // a second one (3.1.0-2)
+    case mqtt::PacketType::auth:         // no authentication method was agreed on (4.12)
+    case mqtt::PacketType::connack:      // the others are a server's to send
+    case mqtt::PacketType::suback:
+    case mqtt::PacketType::unsuback:
+    case mqtt::PacketType::pingresp:
+        return fail(connection, mqtt::Reason::protocol_error);
+    }
+    return fail(connection, mqtt::Reason::malformed_packet);
+}
+
+// One timer a connection: the time to CONNECT at first, then keep-alive and output that doesn't
+// move. It's never touched by packets: when it fires it looks at what they noted.
+void Broker::start_connection_timer(MqttConnection& client) {
+    const Timeouts& timeouts = context_.config.timeouts;
+    if (client.state == MqttConnection::State::awaiting_connect) {
+        context_.wheel.start(client.timer, context_.now + Duration::ms(timeouts.connect.count()));
+        return;
+    }
+    Duration wait = Duration::ms(timeouts.send_stall.count());
+    if (client.keep_alive_s != 0) {
+        const uint32_t silent_ms = now_ms() - client.last_received_ms;
+        const int64_t allowed_ms = int64_t{client.keep_alive_s} * 1'500;
+        wait = std::min(wait, Duration::ms(std::max<int64_t>(1, allowed_ms - silent_ms)));
+    }
+    context_.wheel.start(client.timer, context_.now + wait);
+}
+
+void Broker::on_connection_timer(MqttConnection& client) {
+    Connection& connection = Connection::of(client);
+    if (client.state == MqttConnection::State::awaiting_connect ||
+        client.state == MqttConnection::State::claiming) {
+        context_.counters.connect_timeouts.add();
+        if (client.state == MqttConnection::State::claiming) {
+            claims_.at(client.claim_ticket).connection = nullptr;
+        }
+        client.state = MqttConnection::State::ended;
+        context_.outbox.close_now(connection, CloseReason::handshake_timeout);
+        return;
+    }
+    if (client.state == MqttConnection::State::ended) return;
+    const uint32_t silent_ms = now_ms() - client.last_received_ms;
+    if (client.keep_alive_s != 0 && silent_ms >= uint32_t{client.keep_alive_s} * 1'500) {
+        context_.counters.keep_alive_timeouts.add();
+        disconnect_client(connection, mqtt::Reason::keep_alive_timeout,
+                          CloseReason::handshake_timeout);
+        return;
+    }
+    const uint32_t stalled_ms = now_ms() - connection.send_progress_ms;
+    if (!connection.out.empty() && stalled_ms >= context_.config.timeouts.send_stall.count()) {
+        context_.counters.slow_receivers_closed.add();
+        detach(connection, WillAction::publish);
+        context_.outbox.close_now(connection, CloseReason::slow_receiver);
+        return;
+    }
+    start_connection_timer(client);
+}
+
+void Broker::on_timer(TimerEntry& entry) {
+    switch (static_cast<TimerKind>(entry.kind)) {
+    case TimerKind::connection:
+        on_connection_timer(*reinterpret_cast<MqttConnection*>(
+            reinterpret_cast<std::byte*>(&entry) - offsetof(MqttConnection, timer)));
+        return;
+    case TimerKind::session:
+        on_session_timer(*static_cast<SessionTimer&>(entry).session);
+        return;
+    case TimerKind::system_topics:
+        system_topics_->for_each(context_.now, [&](std::string_view topic, std::string_view text) {
+            Message message;
+            message.topic = topic;
+            message.payload = as_bytes(text);
+            message.retain = true;
+            router_.publish(message);
+        });
+        context_.wheel.start(entry, context_.now + Duration::ms(
+                                        context_.config.timeouts.sys_interval.count()));
+        return;
+    }
+    MR_UNREACHABLE();
+}
+
+void Broker::on_mail(uint32_t from, Bytes mail) {
+    switch (kind_of(mail)) {
+    case MailKind::publish:       return router_.on_publish(mail);
+    case MailKind::deliver:       return router_.on_deliver(from, mail);
+    case MailKind::interest:      return router_.on_interest(from, mail);
+    case MailKind::replicate:     return router_.on_replicate(from, mail);
+    case MailKind::members:       return router_.on_members(from, mail);
+    case MailKind::retained:      return on_retained(mail);
+    case MailKind::acknowledged:  return on_acknowledged(mail);
+    case MailKind::claim:         return registrar_.on_claim(mail);
+    case MailKind::claim_done:    return registrar_.on_claim_done(mail);
+    case MailKind::session_ended: return registrar_.on_session_ended(from, mail);
+    case MailKind::yield_done:    return registrar_.on_yield_done(from, mail);
+    case MailKind::claim_granted:
+    case MailKind::claim_refused: return on_claim_answer(mail);
+    case MailKind::yield:         return on_yield(mail);
+    case MailKind::move_state:    return on_move_state(from, mail);
+    case MailKind::move_interest: return on_move_interest(from, mail);
+    case MailKind::move_marker:   return on_move_marker(from, mail);
+    case MailKind::move_rest:     return on_move_rest(mail);
+    }
+    MR_UNREACHABLE();
+}
+
+void Broker::begin_shutdown() {
+    shutting_down_ = true;
+    context_.wheel.stop(system_timer_);
+    std::vector<Connection*> attached;
+    sessions_.for_each_from(0, UINT32_MAX, [&](Session& session) {
+        if (session.connection != nullptr) attached.push_back(session.connection);
+    });
+    for (Connection* connection : attached) {
+        if (Session* session = mqtt_of(*connection).session) sessions_.drop_will(*session);
+        disconnect_client(*connection, mqtt::Reason::server_shutting_down, CloseReason::shutdown);
+    }
+}
+
+}  // namespace millrace

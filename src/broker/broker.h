@@ -1,0 +1,200 @@
+// One shard's MQTT broker: packets in, packets and mail out. An engine without sockets: time comes
+// in with begin_turn(), effects go out through Outbox and Mailbox, so that a simulation runs it
+// as it is.
+// Owned by: the shard; every call on its thread.
+// Holds:    nothing a peer sends reaches an assertion: it's answered with the reason code of the
+//           specification, or the connection is closed, and counted.
+// Not here: threads, the transport (shard_loop.h joins them), storage on disk.
+//
+// By subject: broker.cc (events, timers, mail), broker_connect.cc (CONNECT, takeover),
+// broker_disconnect.cc (ends of connections and sessions, wills), broker_publish.cc (publishes and
+// acknowledgements of clients), broker_subscribe.cc, broker_move.cc (sessions between shards).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/access.h"
+#include "broker/context.h"
+#include "broker/control_writer.h"
+#include "broker/fanout.h"
+#include "broker/mqtt_connection.h"
+#include "broker/post_office.h"
+#include "broker/pressure.h"
+#include "broker/registrar.h"
+#include "broker/retained.h"
+#include "broker/router.h"
+#include "broker/session_table.h"
+#include "broker/subscribe_requests.h"
+#include "broker/subscription_index.h"
+#include "broker/system_topics.h"
+#include "codec/mqtt/fixed_header.h"
+#include "net/transport.h"
+
+namespace millrace {
+
+struct BrokerParts {
+    const Config& config;
+    Heap& heap;
+    BlockPool& blocks;
+    Outbox& outbox;
+    TimerWheel& wheel;
+    Mailbox& mailbox;
+    Ledger& ledger;
+    BrokerCounters& counters;      // this shard's
+    Pressure& pressure;
+    const SystemTopics* system_topics = nullptr;   // set on the shard that publishes $SYS
+    HashKey hash_key;              // the same on every shard
+    uint64_t seed = 0;             // of this shard's generator
+};
+
+class Broker {
+public:
+    explicit Broker(const BrokerParts& parts);
+    ~Broker();
+    Broker(const Broker&) = delete;
+    Broker& operator=(const Broker&) = delete;
+
+    // The shard loop's side (runtime/shard_loop.h).
+    void begin_turn(Instant now);
+    void on_event(const Event& event);
+    void on_mail(uint32_t from, Bytes mail);
+    void on_timer(TimerEntry& entry);
+    void end_turn(Instant now);
+
+    // Tells MQTT 5.0 clients "server shutting down" and closes every connection when its output
+    // is sent.
+    void begin_shutdown();
+    uint64_t connection_count() const { return context_.counters.connections.read(); }
+
+    // What simulations and tests look at.
+    const BrokerCounters& counters() const { return context_.counters; }
+
+private:
+    // A CONNECT that waits for the client id's home shard.
+    struct PendingClaim {
+        Connection* connection;           // null: it has gone meanwhile
+        std::string client_id;
+        bool id_is_assigned;
+        uint64_t hash;
+        std::vector<uint8_t> connect_packet;
+        std::vector<uint8_t> backlog;     // what came after it
+        Session* arriving;                // whose state comes from another shard
+    };
+    enum class WillAction : uint8_t { publish, drop };
+
+    // broker.cc
+    void on_received(Connection& connection, Bytes bytes);
+    void process(Connection& connection, Bytes bytes);
+    bool on_packet(Connection& connection, Bytes packet);
+    bool on_connected_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
+    void on_connection_timer(MqttConnection& client);
+    void start_connection_timer(MqttConnection& client);
+    void on_session_timer(Session& session);
+    uint32_t now_ms() const { return static_cast<uint32_t>(context_.now.to_ms()); }
+    void resume_paused();
+
+    // broker_connect.cc
+    bool on_connect(Connection& connection, Bytes packet, Bytes body);
+    mqtt::Reason check_connect(const mqtt::Connect& packet) const;
+    bool claim(Connection& connection, const mqtt::Connect& packet, Bytes whole_packet,
+               std::string_view client_id, bool assigned);
+    void on_claim_answer(Bytes mail);
+    PendingClaim take_claim(uint32_t ticket);
+    void finish_claim(uint32_t ticket, bool is_refused);
+    void connect_claimed(const PendingClaim& claim);
+    // Joins connection and session, made or found here; answers CONNACK.
+    void connect_here(Connection& connection, const mqtt::Connect& packet,
+                      std::string_view client_id, bool assigned);
+    void attach(Connection& connection, Session& session, const mqtt::Connect& packet,
+                bool assigned, bool session_present);
+    bool accept_will(Session& session, const mqtt::Connect& packet);
+    bool accept_limits(MqttConnection& client, const mqtt::Connect& packet);
+    bool send_connack(Connection& connection, const Session& session,
+                      const mqtt::Connect& packet, bool assigned, bool session_present);
+    void refuse_connect(Connection& connection, mqtt::Version version, mqtt::Reason reason);
+    std::string make_client_id();
+    uint32_t granted_expiry_s(const mqtt::Connect& packet) const;
+    uint16_t granted_keep_alive_s(const mqtt::Connect& packet) const;
+
+    // broker_disconnect.cc
+    // Ends the connection for a fault of the client: DISCONNECT with the reason (5.0), then close.
+    // Always false, so that packet handlers can return it.
+    bool fail(Connection& connection, mqtt::Reason reason);
+    void disconnect_client(Connection& connection, mqtt::Reason reason, CloseReason why);
+    bool on_disconnect(Connection& connection, Bytes body);
+    void on_closed(Connection& connection);
+    void detach(Connection& connection, WillAction will);
+    void start_session_timer(Session& session);
+    void end_session(Session& session);
+    void publish_will(Session& session);
+    void free_limits(MqttConnection& client);
+    void update_shared_groups(Session& session);
+
+    // broker_publish.cc
+    bool on_publish(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
+    mqtt::Reason check_publish(const mqtt::Publish& packet) const;
+    mqtt::Reason resolve_alias(MqttConnection& client, mqtt::Publish& packet);
+    bool answer_publish(Connection& connection, const mqtt::Publish& packet, mqtt::Reason reason);
+    bool on_publish_twice(Connection& connection, const mqtt::Publish& packet, bool& is_known);
+    mqtt::Reason publish_on(const mqtt::Publish& packet, uint64_t publisher);
+    bool on_ack(Connection& connection, mqtt::PacketType type, Bytes body);
+    bool on_pubrel(Connection& connection, const mqtt::Ack& packet);
+    bool on_pubrec(Connection& connection, const mqtt::Ack& packet);
+    void pause_if_pressed(Connection& connection);
+
+    // broker_subscribe.cc
+    bool on_subscribe(Connection& connection, Bytes body);
+    bool on_unsubscribe(Connection& connection, Bytes body);
+    mqtt::Reason check_filter(const Session& session, const mqtt::SubscribeEntry& entry,
+                              bool has_identifier) const;
+    mqtt::Reason subscribe(Session& session, const mqtt::SubscribeEntry& entry,
+                           uint32_t identifier, const std::shared_ptr<PendingSuback>& suback);
+    mqtt::Reason unsubscribe(Session& session, std::string_view filter);
+    void remove_subscription(Session& session, Subscription& subscription);
+    void on_acknowledged(Bytes mail);
+    void on_retained(Bytes mail);
+    bool send_suback(Connection& connection, const PendingSuback& suback);
+
+    // broker_move.cc
+    void on_yield(Bytes mail);
+    void begin_move(Session& session, const ClaimMail& claim);
+    void on_move_state(uint32_t from, Bytes mail);
+    void on_move_interest(uint32_t from, Bytes mail);
+    void on_move_marker(uint32_t from, Bytes mail);
+    void restore_state(Session& session, Bytes parcel);
+    void announce_moved(const Session* session, const MoveMail& state);
+    void finish_move(Session& session);
+    void on_move_rest(Bytes mail);
+    void restore_rest(Session& session, Bytes parcel);
+    void post_claim_mail(MailKind kind, uint64_t hash, std::string_view client_id);
+
+    ShardContext context_;
+    Pressure& pressure_;
+    const SystemTopics* system_topics_;
+    Access access_;
+    MessageStore store_;
+    SessionTable sessions_;
+    SubscriptionIndex index_;
+    RetainedStore retained_;
+    ControlWriter control_;
+    Fanout fanout_;
+    Router router_;
+    PostOffice post_;
+    Registrar registrar_;
+    SubscribeRequests requests_;
+    TimerEntry system_timer_;
+
+    std::unordered_map<uint32_t, PendingClaim> claims_;        // by ticket
+    std::unordered_map<uint32_t, Session*> departing_;         // by move
+    uint32_t last_ticket_ = 0;
+    uint32_t last_move_ = 0;
+    std::vector<Connection*> paused_;       // publishers not read from, under pressure
+    std::vector<mqtt::Reason> reasons_;     // of the packet at hand; kept for its memory
+    bool pressed_ = false;
+    bool shutting_down_ = false;
+};
+
+}  // namespace millrace

@@ -1,0 +1,318 @@
+#include "broker/fanout.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+Fanout::Fanout(ShardContext& context, MessageStore& store, SessionTable& sessions,
+               ControlWriter& control)
+    : context_(context),
+      store_(store),
+      sessions_(sessions),
+      control_(control),
+      frames_(context, numbers_) {}
+
+void Fanout::begin(const Message& message, uint32_t routed_by) {
+    message_ = &message;
+    routed_by_ = routed_by;
+}
+
+void Fanout::end() {
+    frames_.release();
+    if (stored_ != nullptr) store_.release(*stored_);
+    stored_ = nullptr;
+    message_ = nullptr;
+}
+
+void Fanout::deliver(const Message& message, std::span<const Filter* const> filters,
+                     uint32_t routed_by) {
+    if (filters.empty()) return;
+    begin(message, routed_by);
+    if (filters.size() == 1) {
+        to_filter(*filters[0]);
+    } else {
+        to_overlapping(filters);
+    }
+    end();
+}
+
+void Fanout::to_filter(const Filter& filter) {
+    // Receivers lie all over the memory: ask for the sessions and connections ahead of their turn.
+    constexpr uint32_t session_ahead = 12;
+    constexpr uint32_t connection_ahead = 6;
+    const Subscriber* subscribers = filter.subscribers.begin();
+    const uint32_t count = filter.subscribers.count();
+    for (uint32_t index = 0; index < count; ++index) {
+        if (index + session_ahead < count) {
+            __builtin_prefetch(subscribers[index + session_ahead].session);
+            __builtin_prefetch(subscribers[index + session_ahead].subscription);
+        }
+        if (index + connection_ahead < count) {
+            const Connection* ahead = subscribers[index + connection_ahead].session->connection;
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(reinterpret_cast<const char*>(ahead) + 64);
+        }
+        to_subscriber(*subscribers[index].session, subscribers[index].subscription->grant);
+    }
+}
+
+void Fanout::to_subscriber(Session& session, Grant grant) {
+    if (grant.no_local() && session.hash == message_->publisher) return;
+    const uint32_t id = grant.identifier();
+    to_session(session, {std::min(message_->qos, grant.qos()),
+                         grant.retain_as_published() && message_->retain,
+                         std::span<const uint32_t>(&id, id == 0 ? 0 : 1)});
+}
+
+// Several filters match. The largest is walked in place; the others' subscribers are sorted by
+// session, so that the sessions in both are found by a search.
+void Fanout::to_overlapping(std::span<const Filter* const> filters) {
+    const Filter* largest = *std::max_element(
+        filters.begin(), filters.end(), [](const Filter* a, const Filter* b) {
+            return a->subscribers.count() < b->subscribers.count();
+        });
+    overlaps_.clear();
+    for (const Filter* filter : filters) {
+        if (filter != largest) collect_overlaps(*filter);
+    }
+    const auto by_session = [](const Overlap& a, const Overlap& b) { return a.session < b.session; };
+    std::sort(overlaps_.begin(), overlaps_.end(), by_session);
+    merge_overlaps();
+    for (const Subscriber& subscriber : largest->subscribers) {
+        const Grant grant = subscriber.subscription->grant;
+        const auto place = std::lower_bound(overlaps_.begin(), overlaps_.end(),
+                                            Overlap{subscriber.session, {}, false, 0, {}},
+                                            by_session);
+        if (place == overlaps_.end() || place->session != subscriber.session) {
+            to_subscriber(*subscriber.session, grant);
+            continue;
+        }
+        if (grant.no_local() && subscriber.session->hash == message_->publisher) continue;
+        place->qos = std::max(place->qos, grant.qos());
+        place->retain_as_published |= grant.retain_as_published();
+        if (grant.identifier() != 0 && place->id_count < std::size(place->ids)) {
+            place->ids[place->id_count++] = grant.identifier();
+        }
+    }
+    for (const Overlap& overlap : overlaps_) {
+        to_session(*overlap.session, {std::min(message_->qos, overlap.qos),
+                                      overlap.retain_as_published && message_->retain,
+                                      std::span<const uint32_t>(overlap.ids, overlap.id_count)});
+    }
+}
+
+void Fanout::collect_overlaps(const Filter& filter) {
+    for (const Subscriber& subscriber : filter.subscribers) {
+        const Grant grant = subscriber.subscription->grant;
+        if (grant.no_local() && subscriber.session->hash == message_->publisher) continue;
+        Overlap overlap{subscriber.session, grant.qos(), grant.retain_as_published(), 0, {}};
+        if (grant.identifier() != 0) overlap.ids[overlap.id_count++] = grant.identifier();
+        overlaps_.push_back(overlap);
+    }
+}
+
+// Neighbours of one session become one.
+void Fanout::merge_overlaps() {
+    size_t kept = 0;
+    for (size_t index = 0; index < overlaps_.size(); ++index) {
+        if (kept > 0 && overlaps_[kept - 1].session == overlaps_[index].session) {
+            Overlap& into = overlaps_[kept - 1];
+            const Overlap& from = overlaps_[index];
+            into.qos = std::max(into.qos, from.qos);
+            into.retain_as_published |= from.retain_as_published;
+            for (uint8_t id = 0; id < from.id_count && into.id_count < std::size(into.ids); ++id) {
+                into.ids[into.id_count++] = from.ids[id];
+            }
+        } else {
+            overlaps_[kept++] = overlaps_[index];
+        }
+    }
+    overlaps_.resize(kept);
+}
+
+void Fanout::deliver_shared(const Message& message, SharedGroup& group, uint32_t routed_by) {
+    const uint32_t count = group.subscribers.count();
+    if (count == 0) return;
+    const Subscriber* members = group.subscribers.begin();
+    const Subscriber* chosen = &members[group.local_turn % count];
+    for (uint32_t step = 0; step < count; ++step) {
+        const Subscriber& member = members[(group.local_turn + step) % count];
+        if (member.session->connection == nullptr) continue;
+        chosen = &member;
+        group.local_turn += step;
+        break;
+    }
+    ++group.local_turn;
+    begin(message, routed_by);
+    to_subscriber(*chosen->session, chosen->subscription->grant);
+    end();
+}
+
+void Fanout::deliver_retained(const Message& message, Session& session, Grant grant) {
+    const uint32_t id = grant.identifier();
+    begin(message, context_.self());
+    to_session(session, {std::min(message.qos, grant.qos()), true,
+                         std::span<const uint32_t>(&id, id == 0 ? 0 : 1)});
+    end();
+}
+
+void Fanout::to_session(Session& session, const Delivery& delivery) {
+    if (session.departing && session.extras->move->has_left(routed_by_)) return;
+    if (session.connection != nullptr) {
+        if (delivery.qos == mqtt::Qos::at_most_once) {
+            send_at_most_once(*session.connection, delivery);
+        } else {
+            send_acknowledged(session, delivery);
+        }
+    } else if (delivery.qos != mqtt::Qos::at_most_once) {
+        wait(session, delivery);
+    }
+}
+
+bool Fanout::has_room(const Connection& connection, uint32_t bytes) const {
+    return connection.out.empty() || uint64_t{connection.out.bytes_queued()} + bytes <=
+                                         context_.config.queues.send_bytes_max;
+}
+
+bool Fanout::push(Connection& connection, Slice slice) {
+    if (!context_.outbox.send(connection, slice)) {
+        context_.counters.dropped_exhausted.add();
+        return false;
+    }
+    context_.counters.publishes_sent.add();
+    return true;
+}
+
+// The shared frame for this receiver; the slice is empty when there's no memory, or when the
+// receiver has several subscription identifiers (then it's nobody else's, and not cached).
+Frame Fanout::frame_for(Connection& connection, const Delivery& delivery, FrameVariant& variant,
+                        TopicAliases::Alias& alias) {
+    const MqttConnection& client = mqtt_of(connection);
+    variant = {client.version, delivery.qos, delivery.retain, false, 0, 0};
+    if (!client.is_v5()) return frames_.find_or_encode(*message_, variant);
+    if (client.limits != nullptr && client.limits->outgoing_aliases > 0) {
+        alias = aliases_.find_or_assign(message_->topic_hash, message_->topic);
+        if (alias.number > client.limits->outgoing_aliases) alias = {};
+        variant.topic_alias = alias.number;
+        variant.topic_left_out =
+            alias.number != 0 &&
+            client.limits->known_generations[alias.number - 1] == alias.generation;
+    }
+    if (delivery.subscription_ids.size() > 1) {
+        return {frames_.encode_single(*message_, {variant, delivery.subscription_ids, 0, false}), {}};
+    }
+    if (delivery.subscription_ids.size() == 1) variant.subscription_id = delivery.subscription_ids[0];
+    return frames_.find_or_encode(*message_, variant);
+}
+
+void Fanout::send_at_most_once(Connection& connection, const Delivery& delivery) {
+    FrameVariant variant;
+    TopicAliases::Alias alias;
+    const Frame frame = frame_for(connection, delivery, variant, alias);
+    if (frame.slice.empty()) {
+        context_.counters.dropped_exhausted.add();
+    } else if (frame.slice.length > mqtt_of(connection).maximum_packet_bytes()) {
+        context_.counters.dropped_too_large.add();
+    } else if (!has_room(connection, frame.slice.length)) {
+        context_.counters.dropped_slow_receiver.add();
+    } else if (push(connection, frame.slice) && alias.number != 0) {
+        mqtt_of(connection).limits->known_generations[alias.number - 1] = alias.generation;
+    }
+}
+
+bool Fanout::window_open(const Session& session) const {
+    const uint32_t open = session.extras == nullptr ? 0 : session.extras->inflight.count();
+    const uint32_t window = std::min<uint32_t>(mqtt_of(*session.connection).receive_maximum(),
+                                               context_.config.queues.inflight_max);
+    return open < window;
+}
+
+void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
+    Connection& connection = *session.connection;
+    const bool others_wait = session.extras != nullptr && !session.extras->waiting.empty();
+    if (others_wait || !window_open(session) || !has_room(connection, 0) ||
+        delivery.subscription_ids.size() > 1) {
+        wait(session, delivery);
+        if (!others_wait) send_waiting(session);
+        return;
+    }
+    FrameVariant variant;
+    TopicAliases::Alias alias;
+    const Frame frame = frame_for(connection, delivery, variant, alias);
+    if (!frame.slice.empty() && frame.slice.length > mqtt_of(connection).maximum_packet_bytes()) {
+        context_.counters.dropped_too_large.add();
+        return;
+    }
+    SessionExtras* extras = sessions_.try_extras(session);
+    if (frame.slice.empty() || extras == nullptr || !extras->inflight.is_free(frame.number)) {
+        wait(session, delivery);   // gets a number of its own there
+        send_waiting(session);
+        return;
+    }
+    StoredMessage* kept = session.is_kept() ? stored(delivery) : nullptr;
+    const auto state = delivery.qos == mqtt::Qos::at_least_once
+                           ? InflightEntry::State::awaiting_puback
+                           : InflightEntry::State::awaiting_pubrec;
+    const uint32_t id = delivery.subscription_ids.empty() ? 0 : delivery.subscription_ids[0];
+    const InflightEntry entry{kept,  frame.number.sequence, id, frame.number.packet_id(),
+                              state, false,                 delivery.retain};
+    if (!extras->inflight.push(context_.heap, entry)) {
+        if (kept != nullptr) store_.release(*kept);
+        context_.counters.dropped_exhausted.add();
+        return;
+    }
+    if (!push(connection, frame.slice)) {
+        finish(session, *extras->inflight.find(entry.packet_id));
+        return;
+    }
+    if (alias.number != 0) {
+        mqtt_of(connection).limits->known_generations[alias.number - 1] = alias.generation;
+    }
+}
+
+void Fanout::forget(SessionExtras& extras, InflightEntry& entry) {
+    if (entry.message != nullptr) store_.release(*entry.message);
+    entry.message = nullptr;
+    extras.inflight.finish(context_.heap, entry);
+}
+
+void Fanout::finish(Session& session, InflightEntry& entry) {
+    forget(*session.extras, entry);
+    sessions_.drop_extras_if_unused(session);
+}
+
+// A counted reference to the message at hand, written down once for all that need it. What has
+// several identifiers is one receiver's own.
+StoredMessage* Fanout::stored(const Delivery& delivery) {
+    if (delivery.subscription_ids.size() > 1) {
+        Message own = *message_;
+        own.properties.subscription_ids.values = delivery.subscription_ids;
+        return store_.try_store(own);
+    }
+    if (stored_ == nullptr) stored_ = store_.try_store(*message_);
+    if (stored_ != nullptr) MessageStore::hold(*stored_);
+    return stored_;
+}
+
+void Fanout::wait(Session& session, const Delivery& delivery) {
+    StoredMessage* message = stored(delivery);
+    SessionExtras* extras = message == nullptr ? nullptr : sessions_.try_extras(session);
+    if (extras == nullptr) {
+        if (message != nullptr) store_.release(*message);
+        context_.counters.dropped_exhausted.add();
+        return;
+    }
+    const QueueLimits& limits = context_.config.queues;
+    const uint32_t id = delivery.subscription_ids.size() == 1 ? delivery.subscription_ids[0] : 0;
+    if (extras->waiting.would_exceed(limits.session_messages_max, limits.session_bytes_max,
+                                     message->canonical_length) ||
+        !extras->waiting.push(context_.heap, {message, id, delivery.qos, delivery.retain})) {
+        store_.release(*message);
+        sessions_.drop_extras_if_unused(session);
+        context_.counters.dropped_queue_full.add();
+        return;
+    }
+    context_.counters.waiting_messages.add();
+}
+
+}  // namespace millrace

@@ -1,0 +1,99 @@
+// One message to many receivers of this shard: who gets which variant, who waits, who is shed.
+// Owned by: the shard's Broker.
+// Holds:    a message is encoded once a variant, whoever many receive it; a receiver costs a
+//           reference. Messages of one topic and publisher reach a receiver in order.
+//
+// Who is shed (design: slow receivers): past queues.send_bytes_max of unsent output QoS 0 is
+// dropped and counted; QoS 1 and 2 wait in the session, as they do while the client's receive
+// maximum is used up or the client is away; past the session's bounds they're dropped and counted.
+// Not here: finding the receivers (router.h), acknowledgements (broker_acks.cc).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "broker/context.h"
+#include "broker/control_writer.h"
+#include "broker/frame_cache.h"
+#include "broker/mqtt_connection.h"
+#include "broker/session_table.h"
+#include "broker/subscription.h"
+#include "broker/topic_aliases.h"
+
+namespace millrace {
+
+class Fanout {
+public:
+    Fanout(ShardContext& context, MessageStore& store, SessionTable& sessions,
+           ControlWriter& control);
+
+    // Delivers `message` to every subscriber of `filters`, each session once: where several of its
+    // subscriptions match, by the highest quality of service and with all identifiers (3.3.4).
+    // `routed_by` is the shard that decided so; it matters to sessions on the move only.
+    void deliver(const Message& message, std::span<const Filter* const> filters,
+                 uint32_t routed_by);
+    // To one member of a shared group: a connected one if there is any.
+    void deliver_shared(const Message& message, SharedGroup& group, uint32_t routed_by);
+    // A retained message for a new subscription (3.3.1.3): sent with the retain flag.
+    void deliver_retained(const Message& message, Session& session, Grant grant);
+
+    // Sends what waits in the session, as far as window and send ring allow.
+    void send_waiting(Session& session);
+    // After a reconnection (4.4): sends again what was not acknowledged, in order.
+    void resend_inflight(Session& session);
+
+    void end_turn() { frames_.rewind(); }
+    // Drops an acknowledged entry's message.
+    void finish(Session& session, InflightEntry& entry);
+
+private:
+    // What one receiver is granted.
+    struct Delivery {
+        mqtt::Qos qos;
+        bool retain;
+        std::span<const uint32_t> subscription_ids;
+    };
+    struct Overlap {
+        Session* session;
+        mqtt::Qos qos;
+        bool retain_as_published;
+        uint8_t id_count;
+        uint32_t ids[7];
+    };
+
+    void begin(const Message& message, uint32_t routed_by);
+    void end();
+    void to_filter(const Filter& filter);
+    void to_overlapping(std::span<const Filter* const> filters);
+    void collect_overlaps(const Filter& filter);
+    void merge_overlaps();
+    void to_subscriber(Session& session, Grant grant);
+    void to_session(Session& session, const Delivery& delivery);
+    void send_at_most_once(Connection& connection, const Delivery& delivery);
+    void send_acknowledged(Session& session, const Delivery& delivery);
+    Frame frame_for(Connection& connection, const Delivery& delivery, FrameVariant& variant,
+                    TopicAliases::Alias& alias);
+    bool push(Connection& connection, Slice slice);
+    bool has_room(const Connection& connection, uint32_t bytes) const;
+    bool window_open(const Session& session) const;
+    void wait(Session& session, const Delivery& delivery);
+    StoredMessage* stored(const Delivery& delivery);
+    void forget(SessionExtras& extras, InflightEntry& entry);
+    bool send_one_waiting(Session& session, SessionExtras& extras);
+
+    ShardContext& context_;
+    MessageStore& store_;
+    SessionTable& sessions_;
+    ControlWriter& control_;
+    PacketNumbers numbers_;
+    FrameCache frames_;
+    TopicAliases aliases_;
+
+    // Of the delivery at hand.
+    const Message* message_ = nullptr;
+    uint32_t routed_by_ = 0;
+    StoredMessage* stored_ = nullptr;   // made when the first receiver needs it
+    std::vector<Overlap> overlaps_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,56 @@
+#include "broker/registrar.h"
+
+#include <bit>
+
+namespace millrace {
+
+void Registrar::on_claim(Bytes bytes) {
+    Bytes rest;
+    Claim claim{read_mail<ClaimMail>(bytes, rest), std::string(as_text(rest))};
+    const auto [place, is_first] = at_work_.try_emplace(claim.mail.hash);
+    if (!is_first) {
+        place->second.push_back(std::move(claim));
+        return;
+    }
+    start(claim);
+}
+
+void Registrar::start(const Claim& claim) {
+    const ClaimMail& mail = claim.mail;
+    const uint64_t others = holders_.mask(mail.hash) & ~(uint64_t{1} << mail.claimant);
+    if (!holders_.insert(mail.hash, mail.claimant)) {
+        post_.post(mail.claimant, ClaimAnswerMail{MailKind::claim_refused, mail.ticket});
+        return;
+    }
+    if (others == 0) {
+        post_.post(mail.claimant, ClaimAnswerMail{MailKind::claim_granted, mail.ticket});
+        return;
+    }
+    ClaimMail yield = mail;
+    yield.kind = MailKind::yield;
+    post_.post_text(static_cast<uint32_t>(std::countr_zero(others)), yield, claim.client_id);
+}
+
+void Registrar::on_claim_done(Bytes bytes) {
+    Bytes rest;
+    const ClaimMail mail = read_mail<ClaimMail>(bytes, rest);
+    const auto place = at_work_.find(mail.hash);
+    if (place == at_work_.end()) return;
+    if (place->second.empty()) {
+        at_work_.erase(place);
+        return;
+    }
+    const Claim next = std::move(place->second.front());
+    place->second.pop_front();
+    start(next);
+}
+
+void Registrar::on_session_ended(uint32_t from, Bytes bytes) {
+    Bytes rest;
+    const ClaimMail mail = read_mail<ClaimMail>(bytes, rest);
+    if (!mail.still_known) holders_.erase(mail.hash, from);
+}
+
+void Registrar::on_yield_done(uint32_t from, Bytes bytes) { on_session_ended(from, bytes); }
+
+}  // namespace millrace

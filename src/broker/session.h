@@ -1,0 +1,88 @@
+// An MQTT session (MQTT 5.0, 4.1): what outlives a network connection.
+// Owned by: the shard that holds it; found by client id in that shard's SessionTable.
+// Holds:    `connection` is set exactly while a client is attached. An idle session is this
+//           struct, its client id behind it and its subscriptions; all else hangs on `extras`,
+//           which exists only while something is in flight, waiting, or due.
+// Not here: what packets do to it (packet handlers in broker_*.cc).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/intrusive.h"
+#include "broker/inflight.h"
+#include "broker/message_queue.h"
+#include "broker/packet_id_set.h"
+#include "net/connection.h"
+#include "runtime/timer_wheel.h"
+
+namespace millrace {
+
+struct Session;
+struct Subscription;
+
+// A will to be published (3.1.2.5), made at CONNECT.
+struct Will {
+    StoredMessage* message;
+    uint32_t delay_s;
+    uint32_t expiry_s;   // message expiry interval, counted from its publication
+    bool has_expiry;
+};
+
+// Names its session, so that the wheel's owner finds it.
+struct SessionTimer : TimerEntry {
+    Session* session = nullptr;
+};
+
+// A session on its way to another shard (broker_move.cc).
+struct SessionMove {
+    uint32_t move;             // this shard's number for it
+    uint32_t claimant;         // the shard it goes to
+    uint32_t ticket;           // the claimant's
+    uint64_t left_mask = 0;    // shards that deliver to the claimant already
+
+    bool has_left(uint32_t routed_by) const { return (left_mask >> routed_by & 1) != 0; }
+};
+
+struct SessionExtras {
+    Inflight inflight;             // to the client
+    PacketIdSet received_qos2;     // from the client
+    MessageQueue waiting;          // for the window, the send ring or the client to come back
+    Will* will = nullptr;
+    SessionTimer timer;            // started while no client is attached and something is due
+    Instant expires = Instant::never();   // of the session; valid while no client is attached
+    Instant will_due = Instant::never();  // likewise
+    SessionMove* move = nullptr;   // while `departing`
+
+    bool unused() const {
+        return inflight.empty() && received_qos2.count() == 0 && waiting.empty() &&
+               will == nullptr && !timer.started() && move == nullptr;
+    }
+};
+
+struct Session {
+    static constexpr uint32_t never_expires = 0xffff'ffff;
+
+    Session* table_next = nullptr;
+    uint64_t hash = 0;                 // ShardContext::hash(client_id())
+    Connection* connection = nullptr;
+    Subscription* subscriptions = nullptr;
+    SessionExtras* extras = nullptr;
+    uint32_t expiry_s = 0;             // 0: ends with its connection
+    uint16_t subscription_count = 0;
+    uint16_t pending_count = 0;        // subscribes that wait for other shards
+    bool departing : 1 = false;        // its state goes to another shard
+    uint8_t client_id_bytes_high = 0;
+    uint8_t client_id_bytes_low = 0;
+
+    uint32_t client_id_bytes() const {
+        return (uint32_t{client_id_bytes_high} << 8) | client_id_bytes_low;
+    }
+    // The id stands directly behind this struct's last field.
+    std::string_view client_id() const {
+        return {reinterpret_cast<const char*>(&client_id_bytes_low + 1), client_id_bytes()};
+    }
+    bool is_kept() const { return expiry_s != 0; }
+};
+
+}  // namespace millrace

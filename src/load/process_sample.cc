@@ -1,0 +1,78 @@
+#include "load/process_sample.h"
+
+#include <charconv>
+#include <cstdio>
+#include <string>
+
+#include <unistd.h>
+
+namespace millrace {
+namespace {
+
+std::optional<std::string> read_text(const std::string& path) {
+    std::FILE* file = std::fopen(path.c_str(), "re");
+    if (file == nullptr) return std::nullopt;
+    std::string text(8'192, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), file));
+    std::fclose(file);
+    return text;
+}
+
+std::string_view skip_spaces(std::string_view text) {
+    const size_t begin = text.find_first_not_of(" \t");
+    return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
+}
+
+std::optional<uint64_t> number_at(std::string_view text) {
+    uint64_t value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc()) return std::nullopt;
+    return value;
+}
+
+std::optional<uint64_t> kilobytes_after(std::string_view status, std::string_view name) {
+    const size_t place = status.find(name);
+    if (place == std::string_view::npos) return std::nullopt;
+    return number_at(skip_spaces(status.substr(place + name.size())));
+}
+
+}  // namespace
+
+std::optional<uint64_t> processor_ticks_of(std::string_view stat) {
+    // The program's name stands in parentheses and may hold anything, so that the fields are
+    // counted from its end: state is the third of all, utime the 14th, stime the 15th.
+    const size_t name_end = stat.rfind(')');
+    if (name_end == std::string_view::npos) return std::nullopt;
+    std::string_view rest = skip_spaces(stat.substr(name_end + 1));
+    for (int skipped = 3; skipped < 14; ++skipped) {
+        const size_t space = rest.find(' ');
+        if (space == std::string_view::npos) return std::nullopt;
+        rest = skip_spaces(rest.substr(space));
+    }
+    const std::optional<uint64_t> user = number_at(rest);
+    const size_t space = rest.find(' ');
+    if (!user || space == std::string_view::npos) return std::nullopt;
+    const std::optional<uint64_t> system = number_at(skip_spaces(rest.substr(space)));
+    if (!system) return std::nullopt;
+    return *user + *system;
+}
+
+std::optional<uint64_t> memory_bytes_of(std::string_view status) {
+    const std::optional<uint64_t> resident = kilobytes_after(status, "\nVmRSS:");
+    if (!resident) return std::nullopt;
+    return (*resident + kilobytes_after(status, "\nHugetlbPages:").value_or(0)) * 1'024;
+}
+
+std::optional<ProcessSample> ProcessSample::take(uint32_t pid) {
+    const std::string folder = "/proc/" + std::to_string(pid);
+    const std::optional<std::string> stat = read_text(folder + "/stat");
+    const std::optional<std::string> status = read_text(folder + "/status");
+    if (!stat || !status) return std::nullopt;
+    const std::optional<uint64_t> ticks = processor_ticks_of(*stat);
+    const std::optional<uint64_t> memory = memory_bytes_of(*status);
+    if (!ticks || !memory) return std::nullopt;
+    const double ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+    return ProcessSample{static_cast<double>(*ticks) / ticks_per_second, *memory};
+}
+
+}  // namespace millrace

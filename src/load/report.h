@@ -1,0 +1,64 @@
+// What a run has found, and its two forms on standard output.
+// Owned by: the coordinator fills it; a value.
+// Holds:    succeeded() is what the exit status says.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "load/options.h"
+#include "load/totals.h"
+
+namespace millrace {
+
+struct LatencySummary {
+    int64_t p50_ns = 0;
+    int64_t p99_ns = 0;
+    int64_t p999_ns = 0;
+    int64_t max_ns = 0;
+};
+
+struct LoadReport {
+    struct Round {
+        uint64_t connected = 0;
+        Duration time_to_last_connack;
+        LatencySummary connack_latency;
+    };
+    struct Messages {
+        uint64_t warmup_published = 0;
+        // The measured phase
+        uint64_t planned = 0;    // 0: bounded by time
+        uint64_t published = 0;
+        uint64_t expected = 0;   // deliveries
+        uint64_t delivered = 0;
+        Duration duration;       // from the first publish (or when it was due) to the last delivery
+        LatencySummary latency;
+        // The whole run
+        uint64_t lost = 0;
+        uint64_t unacknowledged = 0;
+    };
+    struct Server {
+        double processor_seconds = 0;  // during the measured phase; in connect and storm: connecting
+        int64_t memory_growth_bytes = 0;  // from before connecting until all were connected
+    };
+
+    LoadMode mode = LoadMode::connect;
+    uint8_t qos = 0;
+    uint32_t payload_bytes = 0;
+    uint64_t connections_planned = 0;  // over all rounds
+    LoadTotals totals;
+    std::vector<Round> rounds;
+    std::optional<Messages> messages;
+    std::optional<Server> server;
+    bool interrupted = false;
+    bool timed_out = false;  // the run's time-out, or no progress for too long
+
+    bool succeeded() const;
+    std::string to_text() const;
+    std::string to_json() const;  // one line
+};
+
+}  // namespace millrace

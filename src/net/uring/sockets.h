@@ -1,0 +1,42 @@
+// Sockets made the ordinary way: those that listen, and those that connect from a chosen address.
+// Owned by: the caller gets a descriptor and closes it.
+// Holds:    none is O_NONBLOCK: io_uring then waits for readiness itself.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/result.h"
+#include "net/transport.h"
+
+namespace millrace::uring {
+
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t bytes = 0;
+
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+    int family() const { return storage.ss_family; }
+    uint16_t port() const;
+};
+
+// IPv4 or IPv6 in text; invalid_argument otherwise.
+Result<SocketAddress> parse_address(const Endpoint& endpoint);
+
+struct ListenSettings {
+    uint32_t backlog = 4'096;
+    uint32_t send_bytes = 0;  // SO_SNDBUF, inherited by what is accepted; 0: the kernel's tuning
+};
+struct Listening {
+    int descriptor;
+    uint16_t port;
+};
+// Shares its port with other shards (SO_REUSEPORT); accepted sockets inherit TCP_NODELAY.
+Outcome<Listening> open_listening(const Endpoint& local, const ListenSettings& settings);
+
+// A socket ready to connect to `remote`; -1 when descriptors or memory have run out, or when
+// source_host can't be bound.
+int open_client(const SocketAddress& remote, const std::string& source_host, uint32_t send_bytes);
+
+}  // namespace millrace::uring

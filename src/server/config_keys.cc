@@ -1,0 +1,293 @@
+#include "server/config_keys.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <type_traits>
+
+#include "base/assert.h"
+#include "codec/mqtt/topic_name.h"
+#include "runtime/placement.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint64_t ki = 1'024;
+constexpr uint64_t mi = 1'024 * ki;
+constexpr uint64_t gi = 1'024 * mi;
+
+template <class T>
+constexpr bool is_span_of_time = false;
+template <class Count, class Period>
+constexpr bool is_span_of_time<std::chrono::duration<Count, Period>> = true;
+
+// Reads and writes Config::Part::Field, whatever unsigned integer, bool or duration it is. A
+// negative duration reads as a number past every range.
+template <auto Part, auto Field>
+struct Access {
+    static uint64_t get(const Config& config) {
+        const auto& value = (config.*Part).*Field;
+        if constexpr (is_span_of_time<std::decay_t<decltype(value)>>) {
+            return static_cast<uint64_t>(value.count());
+        } else {
+            return static_cast<uint64_t>(value);
+        }
+    }
+    static void set(Config& config, uint64_t value) {
+        auto& field = (config.*Part).*Field;
+        using Value = std::decay_t<decltype(field)>;
+        if constexpr (is_span_of_time<Value>) {
+            field = Value(static_cast<typename Value::rep>(value));
+        } else {
+            field = static_cast<Value>(value);
+        }
+    }
+};
+
+template <auto Part, auto Field>
+constexpr ConfigKey integer(std::string_view name, uint64_t smallest, uint64_t largest) {
+    return {.name = name,
+            .kind = KeyKind::integer,
+            .smallest = smallest,
+            .largest = largest,
+            .get = Access<Part, Field>::get,
+            .set = Access<Part, Field>::set};
+}
+
+template <auto Part, auto Field>
+constexpr ConfigKey boolean(std::string_view name) {
+    ConfigKey key = integer<Part, Field>(name, 0, 1);
+    key.kind = KeyKind::boolean;
+    return key;
+}
+
+constexpr ConfigKey or_zero(ConfigKey key) {
+    key.zero_too = true;
+    return key;
+}
+
+constexpr ConfigKey power_of_two(ConfigKey key) {
+    key.power_of_two = true;
+    return key;
+}
+
+bool put_listen(Config& config, std::string_view text) {
+    std::optional<ListenAddress> address = parse_listen_address(text);
+    if (!address) return false;
+    config.listen.push_back(std::move(*address));
+    return true;
+}
+
+bool put_net(Config& config, std::string_view text) {
+    config.net = text;
+    return text == "uring";
+}
+
+bool put_denied_filter(Config& config, std::string_view text) {
+    if (!mqtt::is_valid_utf8(text) || mqtt::parse_shared(text)) return false;
+    if (!mqtt::is_valid_filter(text)) return false;
+    config.mqtt.denied_filters.emplace_back(text);
+    return true;
+}
+
+bool put_cpus(Config& config, std::string_view text) {
+    config.shards.cpus.clear();
+    if (text.empty()) return true;
+    Outcome<std::vector<uint32_t>> cpus = parse_cpu_list(text);
+    if (!cpus) return false;
+    config.shards.cpus = std::move(*cpus);
+    return true;
+}
+
+bool put_huge_pages(Config& config, std::string_view text) {
+    if (text == "off") config.shards.huge_pages = HugePagesMode::off;
+    if (text == "when_available") config.shards.huge_pages = HugePagesMode::when_available;
+    return text == "off" || text == "when_available";
+}
+
+constexpr ConfigKey text(std::string_view name, std::string_view accepted,
+                         bool (*put)(Config&, std::string_view)) {
+    return {.name = name, .kind = KeyKind::text, .accepted_text = accepted, .put = put};
+}
+
+constexpr ConfigKey texts(std::string_view name, std::string_view accepted,
+                          bool (*put)(Config&, std::string_view), void (*clear)(Config&)) {
+    return {.name = name,
+            .kind = KeyKind::texts,
+            .accepted_text = accepted,
+            .put = put,
+            .clear = clear};
+}
+
+constexpr auto mqtt_part = &Config::mqtt;
+constexpr auto queues_part = &Config::queues;
+constexpr auto timeouts_part = &Config::timeouts;
+constexpr auto shards_part = &Config::shards;
+constexpr auto uring_part = &Config::uring;
+using M = MqttLimits;
+using Q = QueueLimits;
+using T = Timeouts;
+using S = ShardOptions;
+using U = UringOptions;
+
+constexpr std::string_view listen_accepted =
+    "\"ADDRESS:PORT\" or \"[IPV6-ADDRESS]:PORT\", with a port from 0 to 65535";
+constexpr uint64_t day_ms = 24 * 3'600'000;
+
+// Ring sizes end where the kernel's do: IORING_MAX_ENTRIES is 32,768, a completion queue may have
+// twice that. A connection takes a slot in a table of direct descriptors, which ends at 2^20;
+// some are left for listeners. A packet of MQTT ends at 268,435,460 bytes (5.0, 2.1.4).
+constexpr std::array keys{
+    texts("listen", listen_accepted, put_listen, [](Config& config) { config.listen.clear(); }),
+    text("net", "\"uring\"", put_net),
+
+    integer<mqtt_part, &M::receive_maximum>("mqtt.receive_maximum", 1, 65'535),
+    integer<mqtt_part, &M::topic_alias_maximum>("mqtt.topic_alias_maximum", 0, 65'535),
+    integer<mqtt_part, &M::maximum_qos>("mqtt.maximum_qos", 0, 2),
+    boolean<mqtt_part, &M::retain_available>("mqtt.retain_available"),
+    integer<mqtt_part, &M::maximum_packet_bytes>("mqtt.maximum_packet_bytes", 64, 268'435'460),
+    integer<mqtt_part, &M::keep_alive_max_s>("mqtt.keep_alive_max_s", 0, 65'535),
+    integer<mqtt_part, &M::session_expiry_max_s>("mqtt.session_expiry_max_s", 0, 0xffff'ffff),
+    boolean<mqtt_part, &M::wildcard_subscription_available>("mqtt.wildcard_subscription_available"),
+    boolean<mqtt_part, &M::shared_subscription_available>("mqtt.shared_subscription_available"),
+    boolean<mqtt_part, &M::subscription_identifiers_available>(
+        "mqtt.subscription_identifiers_available"),
+    texts("mqtt.denied_filters", "valid topic filters that aren't shared ones", put_denied_filter,
+          [](Config& config) { config.mqtt.denied_filters.clear(); }),
+
+    integer<queues_part, &Q::send_bytes_max>("queues.send_bytes_max", 4 * ki, gi),
+    integer<queues_part, &Q::inflight_max>("queues.inflight_max", 1, 65'535),
+    integer<queues_part, &Q::session_messages_max>("queues.session_messages_max", 0, 10'000'000),
+    integer<queues_part, &Q::session_bytes_max>("queues.session_bytes_max", 0, 64 * gi),
+    integer<queues_part, &Q::retained_messages_max>("queues.retained_messages_max", 0,
+                                                    1'000'000'000),
+    integer<queues_part, &Q::retained_bytes_max>("queues.retained_bytes_max", 0, 1'024 * gi),
+    integer<queues_part, &Q::mailbox_bytes_max>("queues.mailbox_bytes_max", 64 * ki, 64 * gi),
+    integer<queues_part, &Q::subscriptions_per_session_max>("queues.subscriptions_per_session_max",
+                                                            1, 1'000'000),
+
+    integer<timeouts_part, &T::connect>("timeouts.connect_ms", 1, 3'600'000),
+    integer<timeouts_part, &T::send_stall>("timeouts.send_stall_ms", 1, day_ms),
+    integer<timeouts_part, &T::drain>("timeouts.drain_ms", 0, 600'000),
+    or_zero(integer<timeouts_part, &T::sys_interval>("timeouts.sys_interval_ms", 10, day_ms)),
+
+    integer<shards_part, &S::count>("shards.count", 0, 64),
+    text("shards.cpus", "a list of different cores such as \"0-3,8\", at most 64", put_cpus),
+    integer<shards_part, &S::connections_max>("shards.connections_max", 1, 1'048'000),
+    or_zero(
+        integer<shards_part, &S::memory_bytes_max>("shards.memory_bytes_max", 8 * mi, 16'384 * gi)),
+    text("shards.huge_pages", "\"off\" or \"when_available\"", put_huge_pages),
+    integer<shards_part, &S::spin_max>("shards.spin_max_us", 0, 1'000'000),
+    boolean<shards_part, &S::always_spin>("shards.always_spin"),
+    power_of_two(
+        integer<shards_part, &S::mailbox_ring_bytes>("shards.mailbox_ring_bytes", 4 * ki, gi)),
+
+    power_of_two(
+        integer<uring_part, &U::submission_entries>("uring.submission_entries", 64, 32'768)),
+    power_of_two(
+        integer<uring_part, &U::completion_entries>("uring.completion_entries", 128, 65'536)),
+    integer<uring_part, &U::receive_buffer_bytes>("uring.receive_buffer_bytes", 256, mi),
+    power_of_two(
+        integer<uring_part, &U::receive_buffer_count>("uring.receive_buffer_count", 8, 32'768)),
+    integer<uring_part, &U::zero_copy_bytes_min>("uring.zero_copy_bytes_min", 0, gi),
+    integer<uring_part, &U::napi_busy_poll_us>("uring.napi_busy_poll_us", 0, 1'000'000),
+    integer<uring_part, &U::listen_backlog>("uring.listen_backlog", 1, 65'535),
+    or_zero(integer<uring_part, &U::socket_send_bytes>("uring.socket_send_bytes", 4 * ki, gi)),
+};
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() {
+    return keys;
+}
+
+const ConfigKey* find_config_key(std::string_view name) {
+    for (const ConfigKey& key : keys) {
+        if (key.name == name) return &key;
+    }
+    return nullptr;
+}
+
+bool is_config_table(std::string_view name) {
+    for (const ConfigKey& key : keys) {
+        const size_t dot = key.name.find('.');
+        if (dot != std::string_view::npos && key.name.substr(0, dot) == name) return true;
+    }
+    return false;
+}
+
+bool accepts(const ConfigKey& key, uint64_t value) {
+    if (key.zero_too && value == 0) return true;
+    if (key.power_of_two && !std::has_single_bit(value)) return false;
+    return key.smallest <= value && value <= key.largest;
+}
+
+std::string accepted_values(const ConfigKey& key) {
+    switch (key.kind) {
+        case KeyKind::integer:
+            return fmt::format("{}{}{} to {}", key.zero_too ? "0, or " : "",
+                               key.power_of_two ? "a power of two from " : "", key.smallest,
+                               key.largest);
+        case KeyKind::boolean:
+            return "true or false";
+        case KeyKind::text:
+        case KeyKind::texts:
+            return std::string(key.accepted_text);
+    }
+    MR_UNREACHABLE();
+}
+
+std::string quoted(std::string_view text) {
+    constexpr size_t shown_max = 80;
+    std::string shown = "\"";
+    for (const char character : text.substr(0, shown_max)) {
+        const auto byte = static_cast<unsigned char>(character);
+        if (byte < 0x20 || byte == 0x7f) {
+            shown += fmt::format("\\x{:02x}", byte);
+        } else {
+            shown += character;
+        }
+    }
+    shown += text.size() > shown_max ? "...\"" : "\"";
+    return shown;
+}
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+    uint64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stopped, fault] = std::from_chars(text.data(), end, value, 10);
+    if (fault != std::errc{} || stopped != end || text.empty()) return std::nullopt;
+    return value;
+}
+
+bool is_ip_address(const std::string& host) {
+    std::array<unsigned char, sizeof(in6_addr)> address;
+    return ::inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+           ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+}
+
+std::optional<ListenAddress> parse_listen_address(std::string_view text) {
+    const size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const std::optional<uint64_t> port = parse_number(text.substr(colon + 1));
+    if (!port || *port > 65'535) return std::nullopt;
+    std::string_view host = text.substr(0, colon);
+    const bool in_brackets = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+    if (in_brackets) host = host.substr(1, host.size() - 2);
+    ListenAddress address{.host = std::string(host), .port = static_cast<uint16_t>(*port)};
+    // Without the brackets an IPv6 address would swallow its port.
+    const bool is_ipv6 = host.find(':') != std::string_view::npos;
+    if (is_ipv6 != in_brackets || !is_ip_address(address.host)) return std::nullopt;
+    return address;
+}
+
+std::string to_text(const ListenAddress& address) {
+    const bool is_ipv6 = address.host.find(':') != std::string::npos;
+    return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", address.host, is_ipv6 ? "]" : "",
+                       address.port);
+}
+
+}  // namespace millrace

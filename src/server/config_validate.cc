@@ -1,0 +1,119 @@
+// Config::validate(): every key by its range, then what keys demand of each other.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "millrace/config.h"
+#include "server/config_keys.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t listen_count_max = 64;
+constexpr size_t cpu_count_max = 64;
+constexpr uint32_t cpu_max = 1'023;  // a cpu_set_t ends there
+
+ConfigFault fault_of(std::string_view name, std::string value) {
+    return {std::string(name), std::move(value), accepted_values(*find_config_key(name))};
+}
+
+std::optional<ConfigFault> number_fault(const Config& config) {
+    for (const ConfigKey& key : config_keys()) {
+        if (key.get == nullptr) continue;
+        const uint64_t value = key.get(config);
+        if (accepts(key, value)) continue;
+        // Durations are signed, and a program may have set a negative one.
+        const auto shown = static_cast<int64_t>(value);
+        return fault_of(key.name, shown < 0 ? std::to_string(shown) : std::to_string(value));
+    }
+    return std::nullopt;
+}
+
+std::optional<ConfigFault> listen_fault(const Config& config) {
+    if (config.listen.empty() || config.listen.size() > listen_count_max) {
+        return ConfigFault{"listen", fmt::format("({} addresses)", config.listen.size()),
+                           fmt::format("1 to {} addresses", listen_count_max)};
+    }
+    std::set<std::string> seen;
+    for (const ListenAddress& address : config.listen) {
+        const std::string text = to_text(address);
+        if (!is_ip_address(address.host)) return fault_of("listen", quoted(text));
+        if (address.port != 0 && !seen.insert(text).second) {
+            return ConfigFault{"listen", quoted(text), "each address once"};
+        }
+    }
+    return std::nullopt;
+}
+
+// A key whose texts can be put again one by one is valid when all of them are accepted.
+std::optional<ConfigFault> text_fault(const Config& config) {
+    Config scratch;
+    if (!find_config_key("net")->put(scratch, config.net)) {
+        return fault_of("net", quoted(config.net));
+    }
+    for (const std::string& filter : config.mqtt.denied_filters) {
+        if (!find_config_key("mqtt.denied_filters")->put(scratch, filter)) {
+            return fault_of("mqtt.denied_filters", quoted(filter));
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<ConfigFault> shards_fault(const ShardOptions& shards) {
+    const std::set<uint32_t> different(shards.cpus.begin(), shards.cpus.end());
+    if (different.size() != shards.cpus.size() || shards.cpus.size() > cpu_count_max) {
+        return fault_of("shards.cpus", quoted(fmt::format("{}", fmt::join(shards.cpus, ","))));
+    }
+    if (!different.empty() && *different.rbegin() > cpu_max) {
+        return ConfigFault{"shards.cpus", std::to_string(*different.rbegin()),
+                           fmt::format("cores from 0 to {}", cpu_max)};
+    }
+    if (!shards.cpus.empty() && shards.count > shards.cpus.size()) {
+        return ConfigFault{"shards.count", std::to_string(shards.count),
+                           fmt::format("0 to {}, the cores in shards.cpus", shards.cpus.size())};
+    }
+    if (shards.huge_pages != HugePagesMode::off &&
+        shards.huge_pages != HugePagesMode::when_available) {
+        return fault_of("shards.huge_pages",
+                        std::to_string(static_cast<uint32_t>(shards.huge_pages)));
+    }
+    return std::nullopt;
+}
+
+std::optional<ConfigFault> between_keys_fault(const Config& config) {
+    const UringOptions& uring = config.uring;
+    if (uring.completion_entries < uring.submission_entries) {
+        return ConfigFault{
+            "uring.completion_entries", std::to_string(uring.completion_entries),
+            fmt::format("at least uring.submission_entries, {}", uring.submission_entries)};
+    }
+    const uint64_t receive_bytes =
+        uint64_t{uring.receive_buffer_bytes} * uring.receive_buffer_count;
+    const uint64_t memory_bytes = config.shards.memory_bytes_max;
+    if (memory_bytes != 0 && receive_bytes > memory_bytes / 2) {
+        return ConfigFault{"uring.receive_buffer_count", std::to_string(uring.receive_buffer_count),
+                           fmt::format("receive buffers ({} bytes of them now) in at most half of "
+                                       "shards.memory_bytes_max, {}",
+                                       receive_bytes, memory_bytes)};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ConfigFault> find_config_fault(const Config& config) {
+    if (auto fault = listen_fault(config)) return fault;
+    if (auto fault = text_fault(config)) return fault;
+    if (auto fault = number_fault(config)) return fault;
+    if (auto fault = shards_fault(config.shards)) return fault;
+    return between_keys_fault(config);
+}
+
+std::optional<Error> Config::validate() const {
+    const std::optional<ConfigFault> fault = find_config_fault(*this);
+    if (!fault) return std::nullopt;
+    return Error{Errc::invalid_argument, fault->text()};
+}
+
+}  // namespace millrace

@@ -1,0 +1,17 @@
+// What the process tells its caller when it ends.
+// Owned by: nobody. Thread: any.
+#pragma once
+
+namespace millrace {
+
+enum class ExitCode : int {
+    success = 0,
+    failed = 1,  // the host refused, or a load run lost messages
+    usage = 2,   // a wrong command line or configuration; nothing was started
+};
+
+constexpr int to_int(ExitCode code) {
+    return static_cast<int>(code);
+}
+
+}  // namespace millrace

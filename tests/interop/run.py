@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+"""Runs the interop tests against a real broker process over loopback.
+
+run.py --millrace build/src/server/millrace [--shards 3] [-k pattern] [test_connect ...]
+run.py --broker mosquitto ...     the same tests against mosquitto, for comparison
+"""
+
+import argparse
+import faulthandler
+import os
+import resource
+import shutil
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+from broker_process import settings  # noqa: E402 (needs the path above)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--millrace", metavar="PATH", help="the millrace executable")
+    parser.add_argument("--broker", choices=("millrace", "mosquitto"), default="millrace")
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
+                        help="only tests whose name contains this")
+    parser.add_argument("-f", "--failfast", action="store_true")
+    parser.add_argument("-v", "--verbose", action="store_true", help="name every test")
+    parser.add_argument("--soak-seconds", type=float, default=settings.soak_seconds)
+    parser.add_argument("--soak-seed", type=int, default=settings.soak_seed)
+    parser.add_argument("modules", nargs="*", help="test files without .py; none: all")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    settings.broker, settings.shards = options.broker, options.shards
+    settings.soak_seconds, settings.soak_seed = options.soak_seconds, options.soak_seed
+    if options.broker == "mosquitto":
+        settings.executable = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    elif options.millrace:
+        settings.executable = os.path.abspath(options.millrace)
+    if not settings.executable or not os.access(settings.executable, os.X_OK):
+        sys.exit("run.py: no executable broker; say --millrace PATH or --broker mosquitto")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for the broker, and for the flood
+    faulthandler.dump_traceback_later(900, exit=True)  # a hang shows where it hangs
+
+    loader = unittest.TestLoader()
+    if options.patterns:
+        loader.testNamePatterns = ["*%s*" % one for one in options.patterns]
+    names = options.modules or sorted(name[:-3] for name in os.listdir(HERE)
+                                      if name.startswith("test_") and name.endswith(".py"))
+    suite = unittest.TestSuite(loader.loadTestsFromName(name) for name in names)
+    runner = unittest.TextTestRunner(verbosity=2 if options.verbose else 1,
+                                     failfast=options.failfast)
+    result = runner.run(suite)
+    if result.testsRun == 0 and not result.errors:
+        sys.exit("run.py: no test matches")
+    sys.exit(0 if result.wasSuccessful() else 1)
+
+
+if __name__ == "__main__":
+    main()
