@@ -177,7 +177,7 @@ void Broker::start_connection_timer(MqttConnection& client) {
         return;
     }
     Duration wait = Duration::ms(timeouts.send_stall.count());
-    if (client.keep_alive_s != 0) {
+    if (client.keep_alive_s != 0 && client.state == MqttConnection::State::connected) {
         const uint32_t silent_ms = now_ms() - client.last_received_ms;
         const int64_t allowed_ms = int64_t{client.keep_alive_s} * 1'500;
         wait = std::min(wait, Duration::ms(std::max<int64_t>(1, allowed_ms - silent_ms)));
@@ -197,7 +197,11 @@ void Broker::on_connection_timer(MqttConnection& client) {
         context_.outbox.close_now(connection, CloseReason::handshake_timeout);
         return;
     }
-    if (client.state == MqttConnection::State::ended) return;
+    if (client.state == MqttConnection::State::ended) {
+        // Told to go a while ago, and it doesn't even take what it was told.
+        context_.outbox.close_now(connection, CloseReason::slow_receiver);
+        return;
+    }
     const uint32_t silent_ms = now_ms() - client.last_received_ms;
     if (client.keep_alive_s != 0 && silent_ms >= uint32_t{client.keep_alive_s} * 1'500) {
         context_.counters.keep_alive_timeouts.add();

@@ -83,6 +83,7 @@ void Broker::detach(Connection& connection, WillAction will) {
     Session& session = *client.session;
     client.session = nullptr;
     client.state = MqttConnection::State::ended;
+    start_connection_timer(client);
     session.connection = nullptr;
     context_.counters.connections.subtract();
     requests_.forget_connection(session);

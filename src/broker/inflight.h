@@ -24,9 +24,12 @@ struct PacketNumber {
 
 class PacketNumbers {
 public:
-    PacketNumber next() { return {++sequence_}; }
-    // The counter's wrap would make equal distances of unequal ages; 2^32 messages are far more
-    // than one round, and is_free() falls back to a search there.
+    // 0 is left out: its identifier is the same as that of 2^32 - 1, just before it. All other
+    // equal identifiers are at least a round apart, over the wrap too.
+    PacketNumber next() {
+        if (++sequence_ == 0) ++sequence_;
+        return {sequence_};
+    }
     uint32_t current() const { return sequence_; }
 
 private:

@@ -139,8 +139,9 @@ std::span<uint8_t> begin_mail(Mailbox& mailbox, uint32_t to, const Mail& mail, s
 
 template <class Mail>
 void post_mail(Mailbox& mailbox, uint32_t to, const Mail& mail, std::string_view text = {}) {
+    MR_ASSERT(text.size() <= UINT16_MAX);  // filters and client ids are MQTT strings
     const std::span<uint8_t> rest = begin_mail(mailbox, to, mail, text.size());
-    if (!text.empty()) std::memcpy(rest.data(), text.data(), text.size());
+    ByteWriter(rest).text(text);
     mailbox.post();
 }
 

@@ -15,8 +15,9 @@ bool RetainedStore::set(const Message& message) {
     if (message.payload.empty()) return true;
     const QueueLimits& limits = context_.config.queues;
     const uint32_t bytes = canonical_bytes(message);
-    if (messages_.count() >= limits.retained_messages_max / context_.shard_count() + 1 ||
-        bytes_ + bytes > limits.retained_bytes_max / context_.shard_count()) {
+    const uint64_t shards = context_.shard_count();
+    if (messages_.count() >= (limits.retained_messages_max + shards - 1) / shards ||
+        bytes_ + bytes > limits.retained_bytes_max / shards) {
         return false;
     }
     StoredMessage* stored = store_.try_store(message);

@@ -62,7 +62,7 @@ void Router::match(const Message& message) {
 }
 
 Routed Router::route(const Message& message) {
-    if (message.retain) retained_.set(message);
+    if (message.retain && !retained_.set(message)) context_.counters.dropped_exhausted.add();
     match(message);
     for (uint64_t left = shard_mask_; left != 0; left &= left - 1) {
         post_deliver(static_cast<uint32_t>(std::countr_zero(left)), message);

@@ -167,7 +167,7 @@ bool Coordinator::open_round(uint32_t round) {
         [&] { return totals_.ready + totals_.refused >= tried; },
         [&] { return totals_.opened + totals_.accepted + totals_.ready + totals_.refused; },
         open_stall_max);
-    LoadReport::Round& result = report_.rounds[round];
+    LoadRound& result = report_.rounds[round];
     result.connected = totals_.ready - ready_before;
     if (result.connected > 0) {
         result.time_to_last_connack =
@@ -208,7 +208,9 @@ bool Coordinator::publish_phase(uint64_t messages, Duration duration) {
     };
     // At a low rate there's nothing to be seen between two messages.
     Duration stall_max = options.drain_timeout;
-    if (options.rate > 0) stall_max = stall_max + Duration::s(2) / static_cast<int64_t>(options.rate);
+    if (options.rate > 0) {
+        stall_max = stall_max + Duration::s(2) / static_cast<int64_t>(options.rate);
+    }
     const bool timed = duration > Duration::s(0);
     const Wait published = wait_for(
         [&] {
@@ -272,7 +274,7 @@ LoadReport Coordinator::report() {
     }
     const LoadTotals& totals = report_.totals;
     if (report_.messages) {
-        LoadReport::Messages& messages = *report_.messages;
+        LoadMessages& messages = *report_.messages;
         Histogram latency;
         for (const LoadShardResult& result : results_) latency.merge(result.delivery_latency);
         messages.latency = summary_of(latency);
@@ -289,7 +291,7 @@ LoadReport Coordinator::report() {
     }
     if (server_measure_begin_ && server_measure_end_ && server_before_connecting_ &&
         server_connected_) {
-        report_.server = LoadReport::Server{
+        report_.server = LoadServerUse{
             server_measure_end_->processor_seconds - server_measure_begin_->processor_seconds,
             static_cast<int64_t>(server_connected_->memory_bytes) -
                 static_cast<int64_t>(server_before_connecting_->memory_bytes)};

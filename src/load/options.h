@@ -1,5 +1,5 @@
 // What one run of `millrace load` does: the command line as a value, checked and complete.
-// Owned by: the command line parser, which fills it; the generator reads it. Thread: any, read only.
+// Owned by: the command line parser, which fills it; the generator reads it. Thread: any, reading.
 // Holds:    every value is within the range that server/load_command.cc accepts, so the generator
 //           divides and allocates by them without asking again.
 // Not here: how a scenario runs, what a report says.

@@ -15,7 +15,16 @@ uint32_t digits_of(uint32_t value) {
     return count;
 }
 
-// The run's own time, without the minute on top. A closed loop without a time has no pace that
+// Opening all connections: at the rate that was asked for, or a generous millisecond each.
+Duration opening_duration(const LoadPlan& plan) {
+    const LoadOptions& options = plan.options;
+    const uint32_t rounds = options.mode == LoadMode::storm ? options.storm_round_count : 1;
+    const int64_t connections = int64_t{plan.client_count()} * rounds;
+    if (options.connect_rate == 0) return Duration::ms(connections);
+    return Duration::s(connections / options.connect_rate + 1);
+}
+
+// What comes after, without the minute on top. A closed loop without a time has no pace that
 // could be known before; ten minutes catch one that hangs.
 Duration expected_duration(const LoadOptions& options) {
     const bool messages = options.mode != LoadMode::connect && options.mode != LoadMode::storm;
@@ -64,12 +73,15 @@ LoadPlan LoadPlan::make(const LoadOptions& options, uint32_t run_id) {
     }
     plan.run_timeout = options.run_timeout > Duration::s(0)
                            ? options.run_timeout
-                           : expected_duration(options) + Duration::s(60);
+                           : opening_duration(plan) + expected_duration(options) +
+                                 Duration::s(60);
     return plan;
 }
 
 std::optional<Error> LoadPlan::fault() const {
-    const auto refuse = [](std::string why) { return Error{Errc::invalid_argument, std::move(why)}; };
+    const auto refuse = [](std::string why) {
+        return Error{Errc::invalid_argument, std::move(why)};
+    };
     if (client_count() == 0) return refuse("no clients: at least one connection is needed");
     if (options.topic.empty() || options.topic.size() > 256) {
         return refuse("topic: 1 to 256 bytes are accepted");

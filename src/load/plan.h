@@ -39,6 +39,8 @@ struct LoadPlan {
     uint32_t publisher_count = 0;
     uint64_t warmup_messages = 0;
     Duration warmup_duration;        // used when `options.message_count` is 0
+    // What was asked for; or a minute more than opening (a millisecond a connection, or at its
+    // rate) and publishing (at its rate; a closed loop bounded by messages has ten minutes).
     Duration run_timeout;
 
     static LoadPlan make(const LoadOptions& options, uint32_t run_id);

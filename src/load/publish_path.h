@@ -39,7 +39,8 @@ public:
 
     // An answer to a PUBLISH of `client`; false when it answers nothing.
     bool on_puback(Client& client, uint16_t packet_id, bool refused);
-    bool on_pubrec(Client& client, uint16_t packet_id, bool refused);  // then PUBREL, unless refused
+    // A PUBREL answers it, unless it's refused.
+    bool on_pubrec(Client& client, uint16_t packet_id, bool refused);
     bool on_pubcomp(Client& client, uint16_t packet_id);
 
     void end_turn(Instant now);

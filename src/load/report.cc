@@ -25,7 +25,7 @@ double per_second(uint64_t count, Duration duration) {
 }
 
 double megabytes_per_second(const LoadReport& report) {
-    const LoadReport::Messages& messages = *report.messages;
+    const LoadMessages& messages = *report.messages;
     return per_second(messages.delivered * report.payload_bytes, messages.duration) / 1e6;
 }
 
@@ -83,7 +83,7 @@ std::string latency_text(const LatencySummary& latency) {
 void add_rounds(std::string& text, const LoadReport& report) {
     auto out = std::back_inserter(text);
     for (size_t index = 0; index < report.rounds.size(); ++index) {
-        const LoadReport::Round& round = report.rounds[index];
+        const LoadRound& round = report.rounds[index];
         if (report.rounds.size() > 1) fmt::format_to(out, "round {}: ", index + 1);
         fmt::format_to(out, "last CONNACK after {:.3f} s, {:.0f} connects/s\n",
                        round.time_to_last_connack.seconds(),
@@ -93,7 +93,7 @@ void add_rounds(std::string& text, const LoadReport& report) {
 }
 
 void add_messages(std::string& text, const LoadReport& report) {
-    const LoadReport::Messages& messages = *report.messages;
+    const LoadMessages& messages = *report.messages;
     const LoadTotals& totals = report.totals;
     auto out = std::back_inserter(text);
     fmt::format_to(out, "published {}", messages.published);
@@ -118,7 +118,7 @@ void add_messages(std::string& text, const LoadReport& report) {
 }
 
 void add_messages_json(JsonLine& line, const LoadReport& report) {
-    const LoadReport::Messages& messages = *report.messages;
+    const LoadMessages& messages = *report.messages;
     line.add("qos", report.qos);
     line.add("payload_bytes", report.payload_bytes);
     line.add("warmup_published_count", messages.warmup_published);
@@ -141,7 +141,7 @@ void add_messages_json(JsonLine& line, const LoadReport& report) {
 
 std::string rounds_json(const LoadReport& report) {
     std::string text = "[";
-    for (const LoadReport::Round& round : report.rounds) {
+    for (const LoadRound& round : report.rounds) {
         JsonLine line;
         line.add("connected_count", round.connected);
         line.add_decimal("last_connack_s", round.time_to_last_connack.seconds());

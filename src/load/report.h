@@ -21,38 +21,41 @@ struct LatencySummary {
     int64_t max_ns = 0;
 };
 
-struct LoadReport {
-    struct Round {
-        uint64_t connected = 0;
-        Duration time_to_last_connack;
-        LatencySummary connack_latency;
-    };
-    struct Messages {
-        uint64_t warmup_published = 0;
-        // The measured phase
-        uint64_t planned = 0;    // 0: bounded by time
-        uint64_t published = 0;
-        uint64_t expected = 0;   // deliveries
-        uint64_t delivered = 0;
-        Duration duration;       // from the first publish (or when it was due) to the last delivery
-        LatencySummary latency;
-        // The whole run
-        uint64_t lost = 0;
-        uint64_t unacknowledged = 0;
-    };
-    struct Server {
-        double processor_seconds = 0;  // during the measured phase; in connect and storm: connecting
-        int64_t memory_growth_bytes = 0;  // from before connecting until all were connected
-    };
+struct LoadRound {
+    uint64_t connected = 0;
+    Duration time_to_last_connack;
+    LatencySummary connack_latency;
+};
 
+struct LoadMessages {
+    uint64_t warmup_published = 0;
+    // The measured phase
+    uint64_t planned = 0;  // 0: bounded by time
+    uint64_t published = 0;
+    uint64_t expected = 0;  // deliveries
+    uint64_t delivered = 0;
+    Duration duration;  // from the first publish (or when it was due) to the last delivery
+    LatencySummary latency;
+    // The whole run
+    uint64_t lost = 0;
+    uint64_t unacknowledged = 0;
+};
+
+// The broker's process.
+struct LoadServerUse {
+    double processor_seconds = 0;     // in the measured phase; connect and storm: connecting
+    int64_t memory_growth_bytes = 0;  // from before connecting until all were connected
+};
+
+struct LoadReport {
     LoadMode mode = LoadMode::connect;
     uint8_t qos = 0;
     uint32_t payload_bytes = 0;
     uint64_t connections_planned = 0;  // over all rounds
     LoadTotals totals;
-    std::vector<Round> rounds;
-    std::optional<Messages> messages;
-    std::optional<Server> server;
+    std::vector<LoadRound> rounds;
+    std::optional<LoadMessages> messages;
+    std::optional<LoadServerUse> server;
     bool interrupted = false;
     bool timed_out = false;  // the run's time-out, or no progress for too long
 

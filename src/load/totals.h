@@ -1,7 +1,8 @@
 // What one shard of the generator has counted, and the way the coordinator reads it.
 // Owned by: the shard writes, once a turn; the coordinator reads at any time.
-// Holds:    the fields only grow, but `missing` and those of a phase. A reader sees, field by field, values of one turn or of a later
-//           one: `turns` is stored last with release and loaded first with acquire.
+// Holds:    the fields only grow, but `missing` and those of a phase. A reader sees, field by
+//           field, values of one turn or of a later one: `turns` is stored last with release and
+//           loaded first with acquire.
 #pragma once
 
 #include <array>

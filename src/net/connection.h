@@ -53,12 +53,14 @@ struct Connection {
     bool has_slot : 1 = false;            // file_index names a slot of the file table
     bool connecting : 1 = false;          // the connect's completion is to come
     bool installing : 1 = false;          // its way into the file table is to come
-    bool cancelling : 1 = false;          // one cancel is in flight
+    uint8_t cancels : 2 = 0;              // in flight
     bool shutting_down : 1 = false;       // the shutdown's completion is to come
+    bool is_shut : 1 = false;             // both ways, to end what is in flight
     bool lingering : 1 = false;           // all is sent: waits for the peer to close first
     bool peer_finished : 1 = false;       // nothing more will be received
     bool send_failed : 1 = false;         // what was received before is still to be read
     bool send_plain : 1 = false;          // zero copy was refused once
+    bool awaits_room : 1 = false;         // `sending` stands for a wait for room to send
     bool told_closed : 1 = false;         // `closed` has been delivered
     CloseReason close_reason = CloseReason::none;
 

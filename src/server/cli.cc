@@ -187,7 +187,8 @@ std::optional<Error> find_misuse(const CLI::App& command) {
     }
     std::string accepted;
     for (const CLI::App* one : commands) {
-        accepted += accepted.empty() ? one->get_name() : ", " + one->get_name();
+        if (!accepted.empty()) accepted += ", ";
+        accepted += one->get_name();
     }
     const std::string what = unknown.empty() ? path_of(command) + ": a command is missing"
                                              : unknown.front() + ": not known here";

@@ -139,7 +139,8 @@ private:
                                          ? std::string(rest)
                                          : fmt::format("[{}]", rest.substr(0, inner_dot));
             if (known.ends_with(item)) continue;
-            known += known.empty() ? item : ", " + item;
+            if (!known.empty()) known += ", ";
+            known += item;
         }
         return known;
     }

@@ -63,7 +63,12 @@ std::optional<ConfigFault> text_fault(const Config& config) {
 std::optional<ConfigFault> shards_fault(const ShardOptions& shards) {
     const std::set<uint32_t> different(shards.cpus.begin(), shards.cpus.end());
     if (different.size() != shards.cpus.size() || shards.cpus.size() > cpu_count_max) {
-        return fault_of("shards.cpus", quoted(fmt::format("{}", fmt::join(shards.cpus, ","))));
+        std::string list;
+        for (const uint32_t cpu : shards.cpus) {
+            if (!list.empty()) list += ',';
+            list += std::to_string(cpu);
+        }
+        return fault_of("shards.cpus", quoted(list));
     }
     if (!different.empty() && *different.rbegin() > cpu_max) {
         return ConfigFault{"shards.cpus", std::to_string(*different.rbegin()),

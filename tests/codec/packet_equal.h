@@ -61,7 +61,8 @@ inline bool equal(const std::optional<Will>& a, const std::optional<Will>& b) {
 
 inline bool equal(const Connect& a, const Connect& b) {
     return a.version == b.version && a.clean_start == b.clean_start &&
-           a.keep_alive_s == b.keep_alive_s && a.client_id == b.client_id && equal(a.will, b.will) &&
+           a.keep_alive_s == b.keep_alive_s && a.client_id == b.client_id &&
+           equal(a.will, b.will) &&
            a.user_name == b.user_name && equal(a.password, b.password) &&
            a.session_expiry_s == b.session_expiry_s && a.receive_maximum == b.receive_maximum &&
            a.maximum_packet_bytes == b.maximum_packet_bytes &&

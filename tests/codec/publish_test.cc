@@ -144,7 +144,7 @@ TEST_CASE("publish: a needlessly long property length is malformed in 5.0") {
     });
 }
 
-TEST_CASE("publish: user properties are written again in order, and nothing else of their section") {
+TEST_CASE("publish: user properties are written again in order, without what stood between") {
     const Wire body = wire("<a> {26 <k> <1> 23 0005 26 <k> <2> 02 00000001 26 <j> <>} 'hi'");
     const Decoded<Publish> received = decode_publish(Version::v5, 0, body);
     REQUIRE(received.has_value());

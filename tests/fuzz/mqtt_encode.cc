@@ -52,7 +52,7 @@ void make_and_check(Kind kind, PacketMaker& make) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ByteSource source(Bytes(data, size));
-    for (uint32_t packets = 0; packets < 16 && !source.empty(); ++packets) {
+    for (uint32_t packets = 0; packets < 4 && !source.empty(); ++packets) {
         const Version version = source.below(2) == 0 ? Version::v5 : Version::v3_1_1;
         const PacketType type = static_cast<PacketType>(1 + source.below(15));
         PacketMaker make([&source](uint32_t bound) { return source.below(bound); });

@@ -67,7 +67,8 @@ def toml(config):
 
 
 def mosquitto_config(port, config):
-    before = ["allow_anonymous true", "persistence false", "sys_interval 1", "max_queued_messages 0"]
+    before = ["allow_anonymous true", "persistence false", "sys_interval 1",
+              "max_queued_messages 0"]
     after = []
     for section, values in config.items():
         for key, value in values.items():
@@ -120,7 +121,8 @@ class BrokerProcess:
                 return
             except OSError:
                 time.sleep(0.01)
-        raise RuntimeError("the broker doesn't listen after %d s:\n%s" % (START_TIMEOUT_S, self.text()))
+        raise RuntimeError("the broker doesn't listen after %d s:\n%s"
+                           % (START_TIMEOUT_S, self.text()))
 
     def text(self):
         with open(self.output_path, "rb") as output:

@@ -1,4 +1,4 @@
-"""The base of every interop test: one broker per test class, and the moves that tests are made of."""
+"""The base of every interop test: one broker a test class, and the moves that tests are made of."""
 
 import functools
 import itertools
@@ -169,7 +169,7 @@ class BrokerTest(unittest.TestCase):
     # -- messages ---------------------------------------------------------------------------------
 
     def subscribe(self, wire, *filters, qos=0, props=None, **options):
-        """Subscribes and returns the reason codes; a filter may be a pair (filter, options byte)."""
+        """Subscribes; returns the reason codes. A filter may be a pair (filter, options byte)."""
         entries = [one if isinstance(one, tuple) else (one, mqtt.options(qos, **options))
                    for one in filters]
         number = wire.next_packet_id()

@@ -1,7 +1,7 @@
 """MQTT 3.1.1 and 5.0 packets as bytes, and a client that sends and receives them one by one.
 
-Unlike a client library it does nothing by itself: it never acknowledges, pings or reconnects, and it
-sends any bytes that a test asks for. So a test sees exactly what the broker said, in order.
+Unlike a client library it does nothing by itself: it never acknowledges, pings or reconnects, and
+it sends any bytes that a test asks for. So a test sees exactly what the broker said, in order.
 Packets are built and read here from the OASIS documents alone; nothing is shared with the broker.
 """
 
@@ -13,7 +13,8 @@ import time
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(8, 16)
 NAMES = ("reserved", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP",
-         "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH")
+         "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT",
+         "AUTH")
 
 # MQTT 5.0, 2.2.2.2: identifier and type of every property.
 PROPERTIES = {
@@ -83,7 +84,7 @@ def property_bytes(name, value):
 
 
 def properties(values):
-    """A property section with its length. `values`: dict (lists for repeatable ones) or raw bytes."""
+    """A property section with its length. `values`: dict (lists where repeatable) or bytes."""
     if isinstance(values, bytes):
         return varint(len(values)) + values
     body = b""
@@ -121,7 +122,8 @@ def connect(client_id="", version=5, clean=True, keep_alive=0, props=None, will=
     return packet(CONNECT, body + payload)
 
 
-def publish(topic, payload=b"", qos=0, packet_id=None, retain=False, dup=False, version=5, props=None):
+def publish(topic, payload=b"", qos=0, packet_id=None, retain=False, dup=False, version=5,
+            props=None):
     body = text(topic)
     if qos:
         body += struct.pack("!H", packet_id)
@@ -376,8 +378,8 @@ class Wire:
             got = self.take_packet()
             if got is not None:
                 return got
-            left = deadline - time.monotonic()
-            if left <= 0 or not self.poller.poll(left * 1000):
+            left = max(0.0, deadline - time.monotonic())
+            if not self.poller.poll(left * 1000):  # what is there already is never missed
                 raise Timeout("no packet in time")
             try:
                 data = self.sock.recv(1 << 16)

@@ -41,7 +41,8 @@ def main():
     settings.broker, settings.shards = options.broker, options.shards
     settings.soak_seconds, settings.soak_seed = options.soak_seconds, options.soak_seed
     if options.broker == "mosquitto":
-        settings.executable = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        settings.executable = shutil.which(
+            "mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
     elif options.millrace:
         settings.executable = os.path.abspath(options.millrace)
     if not settings.executable or not os.access(settings.executable, os.X_OK):

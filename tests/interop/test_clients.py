@@ -24,10 +24,14 @@ TOOLS = shutil.which("mosquitto_pub") and shutil.which("mosquitto_sub")
 class MosquittoClientsTest(BrokerTest):
     def sub(self, *arguments):
         """mosquitto_sub, once it has subscribed. Its output lines are read by read_lines()."""
-        process = subprocess.Popen(["mosquitto_sub", "-d", "-p", str(self.broker.port), *arguments],
+        process = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-d", "-p",
+                                    str(self.broker.port), *arguments],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, bufsize=1)
         self.addCleanup(self.end, process)
+        watchdog = threading.Timer(20, process.kill)
+        watchdog.start()
+        self.addCleanup(watchdog.cancel)
         for line in process.stdout:
             if line.startswith("Subscribed"):
                 return process
@@ -62,8 +66,9 @@ class MosquittoClientsTest(BrokerTest):
 
     def test_lines_from_standard_input(self):
         """4.6: in order"""
-        process = self.sub("-V", "mqttv5", "-q", "2", "-t", self.topic("#"), "-C", "500", "-F", "%p")
-        self.pub("-V", "mqttv5", "-q", "2", "-t", self.topic("x"), "-l",
+        process = self.sub("-V", "mqttv5", "-q", "1", "-t", self.topic("#"), "-C", "500",
+                           "-F", "%p")
+        self.pub("-V", "mqttv5", "-q", "1", "-t", self.topic("x"), "-l",
                  input="".join("%d\n" % number for number in range(500)))
         self.assertEqual(self.read_lines(process), [str(number) for number in range(500)])
 

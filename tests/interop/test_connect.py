@@ -8,7 +8,7 @@ from case import BrokerTest, both_versions, millrace_only, settings
 
 class ConnectTest(BrokerTest):
     def refused(self, data, version, *reasons, may_close=True):
-        """A CONNECT that must end in CONNACK with one of `reasons`, or (where allowed) in a close."""
+        """A CONNECT that must end in CONNACK with one of `reasons`, or (if allowed) in a close."""
         wire = self.connect_raw(data, version)
         try:
             got = wire.receive()

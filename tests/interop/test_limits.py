@@ -1,4 +1,7 @@
-"""Flow control, packet size and topic aliases, both ways: MQTT 5.0, 4.9, 3.1.2.11, 3.2.2.3, 3.3.2.3.4."""
+"""Flow control, packet size and topic aliases, both ways.
+
+MQTT 5.0, 4.9, 3.1.2.11, 3.2.2.3, 3.3.2.3.4.
+"""
 
 import mqtt_wire as mqtt
 from case import BrokerTest, both_versions, millrace_only

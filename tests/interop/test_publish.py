@@ -315,7 +315,7 @@ class RedeliveryTest(BrokerTest):
 
     @both_versions
     def test_a_pubrel_comes_again(self, version):
-        """[MQTT-4.4.0-1], [MQTT-4.3.3-4..7]: after PUBREC the PUBREL is repeated, not the message"""
+        """[MQTT-4.4.0-1], [MQTT-4.3.3-4..7]: after PUBREC the PUBREL is repeated"""
         name, topic, sender = self.name(), self.topic(str(version)), self.client()
         first = self.durable(name, version)
         self.subscribe(first, topic, qos=2)

@@ -72,7 +72,8 @@ class RetainedTest(BrokerTest):
         for name in names:
             self.publish(sender, self.topic(name), name.encode(), 1, retain=True)
         base = self.base + "/"
-        for topic_filter, wanted in (("#", names), ("+", ["a", "b"]), ("a/#", ["a", "a/b", "a/b/c", "a/x/c", "a/b/d"]),
+        for topic_filter, wanted in (("#", names), ("+", ["a", "b"]),
+                                     ("a/#", ["a", "a/b", "a/b/c", "a/x/c", "a/b/d"]),
                                      ("a/+/c", ["a/b/c", "a/x/c"]), ("+/b", ["a/b", "b/b"]),
                                      ("a/b", ["a/b"]), ("c", []), ("+/+", ["a/b", "b/b", "/"])):
             with self.subTest(filter=topic_filter):

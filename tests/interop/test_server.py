@@ -13,7 +13,7 @@ from broker_process import BrokerProcess, free_port, settings
 from case import BrokerTest, millrace_only
 
 
-class ShutdownTest(BrokerTest):
+class OwnBrokerTest(BrokerTest):
     """Each test has a broker of its own, and ends it."""
 
     @classmethod
@@ -38,6 +38,8 @@ class ShutdownTest(BrokerTest):
         if problem:
             self.fail(problem)
 
+
+class ShutdownTest(OwnBrokerTest):
     @millrace_only("mosquitto just closes")
     def test_sigterm_tells_the_clients(self):
         """4.13, 3.14.2.1: DISCONNECT 0x8B to 5.0 clients, a close for 3.1.1; exit status 0"""
@@ -121,7 +123,7 @@ class ShutdownTest(BrokerTest):
         self.ends_well()
 
 
-class DrainTimeoutTest(ShutdownTest):
+class DrainTimeoutTest(OwnBrokerTest):
     config = {"timeouts": {"drain_ms": 500}}
 
     def test_a_reader_that_stands_still_is_left_behind(self):
@@ -143,12 +145,15 @@ BAD_FILES = (
     ("a number under its range", "[mqtt]\nmaximum_packet_bytes = 1\n", 2,
      ("maximum_packet_bytes", "268435460")),
     ("a negative number", "[timeouts]\nconnect_ms = -1\n", 2, ("connect_ms", "-1")),
-    ("a text for a number", "[queues]\ninflight_max = \"many\"\n", 2, ("inflight_max", "many", "65535")),
-    ("a number for a switch", "[mqtt]\nretain_available = 1\n", 2, ("retain_available", "true", "false")),
+    ("a text for a number", "[queues]\ninflight_max = \"many\"\n", 2,
+     ("inflight_max", "many", "65535")),
+    ("a number for a switch", "[mqtt]\nretain_available = 1\n", 2,
+     ("retain_available", "true", "false")),
     ("an unknown key", "[mqtt]\nmaximum_qos = 1\nmaximum_qso = 1\n", 3, ("maximum_qso",)),
     ("an unknown table", "# first\n\n[mqqt]\n", 3, ("mqqt",)),
     ("a QoS that isn't one", "[mqtt]\nmaximum_qos = 3\n", 2, ("maximum_qos", "3", "0", "2")),
-    ("a bad filter", "[mqtt]\ndenied_filters = [\"ok/#\", \"a/#/b\"]\n", 2, ("denied_filters", "a/#/b")),
+    ("a bad filter", "[mqtt]\ndenied_filters = [\"ok/#\", \"a/#/b\"]\n", 2,
+     ("denied_filters", "a/#/b")),
     ("a bad address", "listen = [\"127.0.0.1\"]\n", 1, ("listen", "127.0.0.1", "65535")),
     ("a port over its range", "listen = [\"127.0.0.1:70000\"]\n", 1, ("listen", "70000", "65535")),
     ("no power of two", "[uring]\nsubmission_entries = 1000\n", 2,

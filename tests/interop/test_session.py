@@ -25,7 +25,7 @@ class SessionTest(BrokerTest):
         for qos in (1, 2):
             numbers = [int(one.payload) for one in got if one.qos == qos]
             self.assertEqual(numbers, list(range(qos - 1, 60, 2)))
-        self.assertFalse(any(one.dup for one in got), "[MQTT-3.3.1-1] they are sent for the first time")
+        self.assertFalse(any(one.dup for one in got), "[MQTT-3.3.1-1] sent for the first time")
         self.silence(wire)
 
     @both_versions
@@ -114,6 +114,7 @@ class SessionTest(BrokerTest):
         self.publish(sender, self.topic(), b"x", props={"message_expiry": 1000})
         self.assertIn(self.message(receiver).props["message_expiry"], (999, 1000))
 
+    @millrace_only("mosquitto gets stuck")
     def test_messages_behind_a_full_window_expire_too(self):
         """[MQTT-3.3.2-5]: delivery has not started"""
         receiver, sender = self.client(props={"receive_maximum": 1}), self.client()

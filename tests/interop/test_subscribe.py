@@ -6,7 +6,8 @@ from case import BrokerTest, both_versions, millrace_only, settings
 # 4.7.1, 4.7.2: filter, topics that match, topics that don't.
 MATCHES = (
     ("sport/tennis/player1/#",
-     ("sport/tennis/player1", "sport/tennis/player1/ranking", "sport/tennis/player1/score/wimbledon"),
+     ("sport/tennis/player1", "sport/tennis/player1/ranking",
+      "sport/tennis/player1/score/wimbledon"),
      ("sport/tennis", "sport/tennis/player2", "sport/tennis/player10")),
     ("sport/#", ("sport", "sport/", "sport/a/b/c"), ("sports", "/sport", "Sport")),
     ("#", ("a", "/", "/a", "a/b/c", "a//b"), ("$a", "$a/b")),
@@ -26,7 +27,8 @@ MATCHES = (
     ("exact", ("exact",), ("Exact", "exact/", "/exact", "exac", "exactly")),
     ("日本/+", ("日本/語",), ("日本",)),
 )
-INVALID_FILTERS = ("", "a/#/b", "a#", "#a", "sport/tennis#", "sport+", "+a", "a/b+", "a/+b/c", "##", "++")
+INVALID_FILTERS = ("", "a/#/b", "a#", "#a", "sport/tennis#", "sport+", "+a", "a/b+", "a/+b/c",
+                   "##", "++")
 INVALID_SHARES = ("$share", "$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a",
                   "$share/#/a", "$share/g+/a", "$share/g/a#")
 
@@ -64,7 +66,7 @@ class SubscribeTest(BrokerTest):
 
     @both_versions
     def test_invalid_filters_fail_alone(self, version):
-        """[MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1]: SUBACK 0x8F (0x80), the others are granted"""
+        """[MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1]: SUBACK 0x8F (0x80), others granted"""
         if settings.broker != "millrace":
             self.skipTest("mosquitto closes the connection")
         wire = self.client(version=version)
@@ -74,7 +76,8 @@ class SubscribeTest(BrokerTest):
             filters = [one for one in filters if not one.startswith("$share")]
         for topic_filter in filters:
             with self.subTest(filter=topic_filter):
-                reasons = self.subscribe(wire, self.topic("a"), topic_filter, self.topic("b"), qos=1)
+                reasons = self.subscribe(wire, self.topic("a"), topic_filter, self.topic("b"),
+                                         qos=1)
                 self.assertEqual(reasons, [1, refused, 1])
 
     @millrace_only("mosquitto closes the connection")

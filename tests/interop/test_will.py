@@ -47,6 +47,7 @@ class WillTest(BrokerTest):
                 self.leave(self.doomed(), reason)
                 self.assertEqual(self.message(self.watcher).payload, b"gone")
 
+    @millrace_only("mosquitto drops it")
     @both_versions
     def test_a_protocol_error_publishes_it(self, version):
         """3.1.2.5: the server closes because of a protocol error"""
@@ -117,6 +118,7 @@ class WillTest(BrokerTest):
         self.durable(name)
         self.silence(self.watcher, 2.0)
 
+    @millrace_only("mosquitto keeps to the delay")
     def test_coming_back_with_clean_start_does_not_cancel_it(self):
         """3.1.3.2.2: the session ends, so the will is published"""
         name = self.name()
@@ -124,6 +126,7 @@ class WillTest(BrokerTest):
         self.client(name, clean=True)
         self.assertEqual(self.message(self.watcher).payload, b"gone")
 
+    @millrace_only("mosquitto keeps to the delay")
     def test_the_end_of_the_session_ends_the_delay(self):
         """3.1.3.2.2: delay or session end, whichever comes first"""
         self.delayed(self.name(), 60, expiry=0).close()

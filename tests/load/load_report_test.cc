@@ -17,7 +17,7 @@ LoadReport good_report() {
     report.payload_bytes = 100;
     report.totals.ready = 11;
     report.rounds.push_back({.connected = 11, .time_to_last_connack = Duration::ms(500)});
-    report.messages = LoadReport::Messages{.planned = 5,
+    report.messages = LoadMessages{.planned = 5,
                                            .published = 5,
                                            .expected = 50,
                                            .delivered = 50,

@@ -76,8 +76,9 @@ Reason parse_publish(Version version, uint8_t flags, Bytes body, Publish& publis
         const Reason why = read_publish_properties(section, publish.properties);
         if (why != Reason::success) return why;
     }
-    const bool aliased = publish.topic.empty() && publish.properties.topic_alias != 0;
-    if (!aliased && !is_valid_topic(publish.topic)) return Reason::topic_name_invalid;
+    const bool named = !publish.topic.empty() || publish.properties.topic_alias != 0;
+    // A string has no U+0000, so this is all of is_valid_topic.
+    if (!named || has_wildcard(publish.topic)) return Reason::topic_name_invalid;
     const bool is_text = publish.properties.payload_format.value_or(0) == 1;
     if (is_text && !is_well_formed_utf8(publish.payload)) return Reason::payload_format_invalid;
     return Reason::success;

@@ -13,6 +13,12 @@ constexpr std::string_view shared_prefix = "$share/";
 // True when some byte of `word` is zero; exact as a yes or no.
 bool has_zero_byte(uint64_t word) { return ((word - ones) & ~word & high_bits) != 0; }
 
+bool word_has_wildcard(const char* at) {
+    uint64_t word;
+    std::memcpy(&word, at, sizeof(word));
+    return has_zero_byte(word ^ (ones * '+')) || has_zero_byte(word ^ (ones * '#'));
+}
+
 bool is_wildcard(char character) { return character == '+' || character == '#'; }
 
 }  // namespace
@@ -20,10 +26,12 @@ bool is_wildcard(char character) { return character == '+' || character == '#'; 
 bool has_wildcard(std::string_view filter) {
     const char* next = filter.data();
     size_t remaining = filter.size();
-    for (; remaining >= 8; next += 8, remaining -= 8) {
-        uint64_t word;
-        std::memcpy(&word, next, 8);
-        if (has_zero_byte(word ^ (ones * '+')) || has_zero_byte(word ^ (ones * '#'))) return true;
+    if (remaining >= 8) {
+        for (; remaining >= 8; next += 8, remaining -= 8) {
+            if (word_has_wildcard(next)) return true;
+        }
+        // The tail as the last whole word, some of which has been seen already.
+        return remaining > 0 && word_has_wildcard(next + remaining - 8);
     }
     for (; remaining > 0; ++next, --remaining) {
         if (is_wildcard(*next)) return true;

@@ -35,17 +35,24 @@ bool is_plain(uint64_t word) {
     return (((word - ones) | word) & high_bits) == 0;
 }
 
+uint64_t load_word(const uint8_t* at) {
+    uint64_t word;
+    std::memcpy(&word, at, sizeof(word));
+    return word;
+}
+
 template <bool allow_zero>
 bool is_valid(const uint8_t* next, size_t remaining) {
+    const size_t whole = remaining;
     while (remaining > 0) {
-        if (remaining >= 8) {
-            uint64_t word;
-            std::memcpy(&word, next, 8);
-            if (is_plain<allow_zero>(word)) {
-                next += 8;
-                remaining -= 8;
-                continue;
-            }
+        if (remaining >= 8 && is_plain<allow_zero>(load_word(next))) {
+            next += 8;
+            remaining -= 8;
+            continue;
+        }
+        // The tail as the last whole word, some of which has been seen already.
+        if (remaining < 8 && whole >= 8 && is_plain<allow_zero>(load_word(next + remaining - 8))) {
+            return true;
         }
         size_t bytes = 1;
         if (*next >= 0x80) bytes = sequence_bytes(next, remaining);

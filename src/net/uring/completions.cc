@@ -57,6 +57,11 @@ void UringTransport::on_completion(const io_uring_cqe& completion) {
         connection.sending = false;
         on_send(connection, result);
         break;
+    case Operation::room:
+        connection.sending = false;
+        connection.awaits_room = false;
+        outbox_.mark(connection);
+        break;
     case Operation::connect:
         on_connect(connection, result);
         break;
@@ -73,7 +78,7 @@ void UringTransport::on_completion(const io_uring_cqe& completion) {
         break;
     case Operation::cancel:
         // It may have come too late or too early for its aim: settle() looks what is left.
-        connection.cancelling = false;
+        --connection.cancels;
         outbox_.mark(connection);
         break;
     default:
@@ -226,6 +231,9 @@ void UringTransport::on_zero_copy(ZeroCopySend& send, int result, uint32_t flags
             on_sent(connection, static_cast<uint32_t>(result));
         } else if (result == -ENOMEM || result == -ENOBUFS) {
             connection.send_plain = true;
+            outbox_.mark(connection);
+        } else if (result == -EAGAIN) {
+            connection.awaits_room = true;
             outbox_.mark(connection);
         } else if (result == -EOPNOTSUPP || result == -EINVAL || result == -EFAULT) {
             zero_copy_refused_ = true;

@@ -49,7 +49,9 @@ public:
     // Submits, runs the kernel's deferred work, and waits for a completion, at most `wait`.
     void submit_and_wait(Duration wait);
     // Whether the kernel has work that only an enter call gets done.
-    bool wants_enter() const { return (flags() & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0; }
+    bool wants_enter() const {
+        return (flags() & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+    }
     bool overflowed() const { return (flags() & IORING_SQ_CQ_OVERFLOW) != 0; }
 
     // Completions that are there: ready() of them, at(0) the oldest, until advance().

@@ -29,6 +29,7 @@ enum class Operation : uint8_t {
     shutdown,
     close,
     cancel,
+    room,       // the socket takes output again
 };
 
 inline uint64_t pack(Operation operation, const void* object) {
@@ -78,13 +79,15 @@ inline void prepare_sendmsg(io_uring_sqe& entry, const Connection& connection,
     entry.user_data = pack(Operation::send, &connection);
 }
 
-// All operations on the connection's file.
-inline void prepare_cancel_all(io_uring_sqe& entry, const Connection& connection) {
-    io_uring_prep_cancel_fd(&entry, static_cast<int>(connection.file_index),
-                            IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD_FIXED);
-    entry.user_data = pack(Operation::cancel, &connection);
+inline void prepare_room(io_uring_sqe& entry, const Connection& connection) {
+    io_uring_prep_poll_add(&entry, static_cast<int>(connection.file_index), POLLOUT);
+    on_fixed_file(entry);
+    entry.user_data = pack(Operation::room, &connection);
 }
-inline void prepare_cancel_one(io_uring_sqe& entry, const Connection& connection,
+
+// By user_data: the kernel has a hash of it, though of 256 buckets at the most. By file it would
+// look through everything in flight: a millisecond each with 11,000 connections (Linux 6.18).
+inline void prepare_cancel(io_uring_sqe& entry, const Connection& connection,
                                Operation operation) {
     io_uring_prep_cancel64(&entry, pack(operation, &connection), 0);
     entry.user_data = pack(Operation::cancel, &connection);
@@ -94,8 +97,8 @@ inline void prepare_cancel_accept(io_uring_sqe& entry, const void* listener) {
     entry.user_data = pack(Operation::ignored, nullptr);
 }
 
-inline void prepare_shutdown(io_uring_sqe& entry, const Connection& connection) {
-    io_uring_prep_shutdown(&entry, static_cast<int>(connection.file_index), SHUT_WR);
+inline void prepare_shutdown(io_uring_sqe& entry, const Connection& connection, int how) {
+    io_uring_prep_shutdown(&entry, static_cast<int>(connection.file_index), how);
     on_fixed_file(entry);
     entry.user_data = pack(Operation::shutdown, &connection);
 }

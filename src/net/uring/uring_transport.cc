@@ -71,7 +71,8 @@ std::optional<Error> UringTransport::set_up(Arena& arena, Ledger& ledger) {
     }
     auto buffers = ReceiveBuffers::create(
         *ring_,
-        {options_.receive_buffer_bytes, options_.receive_buffer_count, options_.incremental_buffers},
+        {options_.receive_buffer_bytes, options_.receive_buffer_count,
+         options_.incremental_buffers},
         arena, ledger);
     if (!buffers) return std::move(buffers.error());
     buffers_ = std::move(*buffers);

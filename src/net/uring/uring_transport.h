@@ -21,6 +21,7 @@
 #include "net/uring/linger.h"
 #include "net/uring/receive_buffers.h"
 #include "net/uring/ring.h"
+#include "net/uring/submission.h"
 #include "net/uring/turn_scratch.h"
 #include "net/uring/zero_copy.h"
 #include "runtime/arena.h"
@@ -114,6 +115,8 @@ private:
     void reconcile(Connection& connection);
     void reconcile_receive(Connection& connection);
     void advance_close(Connection& connection);
+    void cancel(Connection& connection, uring::Operation operation);
+    void shut_down(Connection& connection, int how);
     void finish_sending(Connection& connection);
     void start_closing(Connection& connection, CloseReason reason);
     void start_send(Connection& connection);

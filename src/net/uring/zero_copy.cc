@@ -6,6 +6,14 @@
 
 namespace millrace::uring {
 
+namespace {
+
+// Never waits in the kernel: what waits may have to be cancelled, and only an operation that is
+// named by its connection can be found then. -EAGAIN is followed by a wait for room.
+constexpr int zero_copy_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
+}  // namespace
+
 ZeroCopySend* ZeroCopySend::try_make(Heap& heap, BlockPool& blocks, Connection& connection,
                                      uint32_t slot_count) {
     auto* send = static_cast<ZeroCopySend*>(heap.try_allocate(bytes_for(slot_count)));
@@ -29,7 +37,8 @@ void prepare_send_zero_copy(io_uring_sqe& entry, const ZeroCopySend& send, Slice
                             bool report_usage) {
     const int file = static_cast<int>(send.connection->file_index);
     const unsigned flags = report_usage ? send_zero_copy_report_usage : 0;
-    io_uring_prep_send_zc(&entry, file, slice.data(), slice.length, MSG_NOSIGNAL, flags);
+    io_uring_prep_send_zc(&entry, file, slice.data(), slice.length, zero_copy_flags,
+                            flags);
     if (slice.block->registered_index >= 0) {
         entry.ioprio |= IORING_RECVSEND_FIXED_BUF;
         entry.buf_index = static_cast<uint16_t>(slice.block->registered_index);
@@ -41,7 +50,7 @@ void prepare_send_zero_copy(io_uring_sqe& entry, const ZeroCopySend& send, Slice
 void prepare_sendmsg_zero_copy(io_uring_sqe& entry, const ZeroCopySend& send,
                                const msghdr& message, bool report_usage) {
     const int file = static_cast<int>(send.connection->file_index);
-    io_uring_prep_sendmsg_zc(&entry, file, &message, MSG_NOSIGNAL);
+    io_uring_prep_sendmsg_zc(&entry, file, &message, zero_copy_flags);
     if (report_usage) entry.ioprio |= send_zero_copy_report_usage;
     on_fixed_file(entry);
     entry.user_data = pack(Operation::zero_copy, &send);

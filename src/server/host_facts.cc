@@ -1,0 +1,72 @@
+#include "server/host_facts.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "runtime/placement.h"
+
+namespace millrace {
+
+namespace {
+
+// A line of /proc/meminfo, in its own unit; 0 when it isn't there.
+uint64_t meminfo(const char* name) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/proc/meminfo", "re"), std::fclose);
+    if (file == nullptr) return 0;
+    char line[256];
+    const size_t length = std::strlen(name);
+    while (std::fgets(line, sizeof(line), file.get()) != nullptr) {
+        if (std::strncmp(line, name, length) != 0 || line[length] != ':') continue;
+        unsigned long long value = 0;
+        return std::sscanf(line + length + 1, "%llu", &value) == 1 ? value : 0;
+    }
+    return 0;
+}
+
+uint64_t raise_open_files() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1'024;
+    if (limit.rlim_cur < limit.rlim_max) {
+        const rlimit raised{limit.rlim_max, limit.rlim_max};
+        if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
+    }
+    return limit.rlim_cur;
+}
+
+}  // namespace
+
+HostFacts read_host_facts() {
+    HostFacts facts;
+    facts.cpus = allowed_cpus();
+    if (facts.cpus.empty()) facts.cpus.push_back(0);
+    facts.memory_bytes = meminfo("MemTotal") * 1'024;
+    facts.open_files_max = raise_open_files();
+    facts.huge_pages_free = meminfo("HugePages_Free");
+    facts.huge_page_bytes = meminfo("Hugepagesize") * 1'024;
+    return facts;
+}
+
+ShardPlan plan_shards(const ShardOptions& options, const HostFacts& host) {
+    ShardPlan plan;
+    const std::vector<uint32_t>& cpus = options.cpus.empty() ? host.cpus : options.cpus;
+    plan.count = options.count != 0 ? options.count
+                                    : std::min<uint32_t>(64, static_cast<uint32_t>(cpus.size()));
+    for (uint32_t shard = 0; shard < plan.count; ++shard) {
+        plan.cpus.push_back(cpus[shard % cpus.size()]);
+    }
+    plan.memory_bytes_each = options.memory_bytes_max != 0
+                                 ? options.memory_bytes_max
+                                 : host.memory_bytes / 2 / plan.count;
+    // Each shard's ring has a table of its own, which the open-file limit bounds; its sockets use
+    // no descriptor beside it.
+    plan.connections_max_each =
+        static_cast<uint32_t>(std::min<uint64_t>(options.connections_max, host.open_files_max));
+    return plan;
+}
+
+}  // namespace millrace

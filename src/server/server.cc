@@ -1,0 +1,252 @@
+#include "millrace/server.h"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "broker/mail.h"
+#include "broker/message.h"
+#include "codec/mqtt/topic_name.h"
+#include "codec/mqtt/utf8.h"
+#include "runtime/placement.h"
+#include "server/assemble_uring.h"
+#include "server/budget.h"
+#include "server/host_facts.h"
+
+namespace millrace {
+
+namespace {
+
+uint64_t random_word() {
+    uint64_t word = 0;
+    if (::getrandom(&word, sizeof(word), 0) != sizeof(word)) {
+        word = static_cast<uint64_t>(monotonic_now().nanoseconds);
+    }
+    return word;
+}
+
+// One shard's memory, in the order in which it may go.
+struct ShardMemory {
+    Ledger ledger;
+    std::unique_ptr<Arena> arena;
+    std::unique_ptr<Heap> heap;
+    std::unique_ptr<BlockPool> blocks;
+    BrokerCounters counters;
+    std::unique_ptr<ShardHost> host;
+    std::thread thread;
+};
+
+class ServerOfShards final : public Server {
+public:
+    explicit ServerOfShards(const Config& config)
+        : config_(config), facts_(read_host_facts()), plan_(plan_shards(config.shards, facts_)) {}
+    ~ServerOfShards() override { stop(); }
+
+    std::optional<Error> set_up();
+    std::optional<Error> start() override;
+    void stop() override;
+    std::vector<uint16_t> ports() const override { return ports_; }
+    std::string description() const override;
+    std::optional<Error> publish(std::string_view topic, std::span<const uint8_t> payload,
+                                 uint8_t qos, bool retain) override;
+    Stats stats() const override;
+
+private:
+    std::optional<Error> set_up_shard(uint32_t index);
+    std::optional<Error> listen();
+    void run_shard_thread(uint32_t index);
+
+    const Config config_;
+    const HostFacts facts_;
+    const ShardPlan plan_;
+    const HashKey hash_key_{random_word()};
+    Pressure pressure_;
+    std::unique_ptr<MailMesh> mesh_;
+    std::vector<std::unique_ptr<ShardMemory>> shards_;
+    std::unique_ptr<SystemTopics> system_topics_;
+    std::unique_ptr<Mailbox> host_mailbox_;
+    std::mutex publish_mutex_;
+    std::vector<uint16_t> ports_;
+    std::atomic<bool> stop_{false};  // set by stop(), read by every shard: release and acquire
+    bool is_running_ = false;
+};
+
+std::optional<Error> ServerOfShards::set_up() {
+    auto mesh = MailMesh::create(plan_.count, config_.shards.mailbox_ring_bytes);
+    if (!mesh) return mesh.error();
+    mesh_ = std::move(*mesh);
+    host_mailbox_ = std::make_unique<Mailbox>(*mesh_, mesh_->host_index());
+    for (uint32_t index = 0; index < plan_.count; ++index) {
+        if (auto error = set_up_shard(index)) return error;
+    }
+    std::vector<ShardFigures> figures;
+    for (const auto& shard : shards_) figures.push_back({&shard->counters, &shard->host->counters()});
+    system_topics_ = std::make_unique<SystemTopics>(std::move(figures), monotonic_now());
+    return std::nullopt;
+}
+
+std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
+    auto shard = std::make_unique<ShardMemory>();
+    const bool huge = config_.shards.huge_pages == HugePagesMode::when_available;
+    auto arena = Arena::create(
+        {plan_.memory_bytes_each, huge ? HugePages::when_any : HugePages::off});
+    if (!arena) return arena.error();
+    shard->arena = std::move(*arena);
+    shard->heap = std::make_unique<Heap>(*shard->arena, shard->ledger);
+    shard->blocks = std::make_unique<BlockPool>(*shard->heap, shard->ledger);
+    const ShardSeat seat{config_,         plan_.connections_max_each, *shard->arena, shard->ledger,
+                         *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
+                         shard->counters, pressure_,       hash_key_, random_word(), stop_};
+    auto host = make_uring_shard(seat);
+    if (!host) return host.error();
+    shard->host = std::move(*host);
+    shards_.push_back(std::move(shard));
+    return std::nullopt;
+}
+
+std::optional<Error> ServerOfShards::listen() {
+    for (const ListenAddress& address : config_.listen) {
+        Endpoint local{address.host, address.port};
+        for (const auto& shard : shards_) {
+            auto port = shard->host->listen(local);
+            if (!port) return port.error();
+            local.port = *port;  // the first shard may have picked it
+        }
+        ports_.push_back(local.port);
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> ServerOfShards::start() {
+    MR_ASSERT(!is_running_);
+    if (auto error = listen()) return error;
+    is_running_ = true;
+    for (uint32_t index = 0; index < plan_.count; ++index) {
+        shards_[index]->thread = std::thread([this, index] { run_shard_thread(index); });
+    }
+    return std::nullopt;
+}
+
+void ServerOfShards::run_shard_thread(uint32_t index) {
+    name_this_thread(fmt::format("millrace-{}", index));
+    if (auto pinned = pin_this_thread(plan_.cpus[index]); !pinned) {
+        log_warning("shard {} is not pinned to core {}: {}", index, plan_.cpus[index],
+                    pinned.error().message);
+    }
+    shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
+}
+
+void ServerOfShards::stop() {
+    if (!is_running_) return;
+    stop_.store(true, std::memory_order_release);
+    for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
+    for (const auto& shard : shards_) shard->thread.join();
+    is_running_ = false;
+}
+
+std::string ServerOfShards::description() const {
+    std::string cores;
+    for (const uint32_t cpu : plan_.cpus) cores += fmt::format("{}{}", cores.empty() ? "" : ",", cpu);
+    const uint64_t connections = uint64_t{plan_.connections_max_each} * plan_.count;
+    const std::string pages =
+        config_.shards.huge_pages == HugePagesMode::off ? "off"
+        : facts_.huge_pages_free == 0
+            ? "none free, plain pages"
+            : fmt::format("{} x {} free", facts_.huge_pages_free,
+                          readable_bytes(facts_.huge_page_bytes));
+    return fmt::format(
+        "{}; {} shard{} on core{} {}; memory {} a shard (huge pages: {}); open-file limit {}: up to "
+        "{} connections a shard, {} in all",
+        shards_[0]->host->describe(), plan_.count, plan_.count == 1 ? "" : "s",
+        plan_.count == 1 ? "" : "s", cores, readable_bytes(plan_.memory_bytes_each), pages,
+        facts_.open_files_max, plan_.connections_max_each, connections);
+}
+
+std::optional<Error> ServerOfShards::publish(std::string_view topic,
+                                             std::span<const uint8_t> payload, uint8_t qos,
+                                             bool retain) {
+    if (topic.size() > UINT16_MAX || !mqtt::is_valid_utf8(topic) || !mqtt::is_valid_topic(topic)) {
+        return Error{Errc::invalid_argument,
+                     fmt::format("'{}' is not a topic name: 1 to 65535 bytes of UTF-8 without "
+                                 "'+', '#' and U+0000",
+                                 topic.substr(0, 100))};
+    }
+    if (qos > 2) {
+        return Error{Errc::invalid_argument, fmt::format("quality of service {}: 0 to 2", qos)};
+    }
+    if (payload.size() + topic.size() + 16 > config_.mqtt.maximum_packet_bytes) {
+        return Error{Errc::too_large,
+                     fmt::format("a payload of {} bytes is over mqtt.maximum_packet_bytes = {}",
+                                 payload.size(), config_.mqtt.maximum_packet_bytes)};
+    }
+    Message message;
+    message.topic = topic;
+    message.payload = payload;
+    message.qos = static_cast<mqtt::Qos>(qos);
+    message.retain = retain;
+    message.topic_hash = hash_text(topic, hash_key_) >> 8;
+    const uint32_t home = static_cast<uint32_t>(message.topic_hash % plan_.count);
+
+    const std::lock_guard<std::mutex> lock(publish_mutex_);
+    if (host_mailbox_->overflow_bytes(home) > config_.queues.mailbox_bytes_max) {
+        host_mailbox_->flush();
+        return Error{Errc::exhausted, "the shard is too far behind: publish again later"};
+    }
+    const PublishMail mail{MailKind::publish, 0, 0, canonical_bytes(message), message.expires,
+                           message.topic_hash, 0};
+    write_canonical(begin_mail(*host_mailbox_, home, mail, mail.canonical_bytes), message);
+    host_mailbox_->post();
+    host_mailbox_->flush();
+    // Nobody wakes this sender when there's room again, so what doesn't fit is waited for here.
+    for (int attempt = 0; host_mailbox_->overflow_bytes_total() != 0 && attempt < 1'000; ++attempt) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        host_mailbox_->flush();
+    }
+    return std::nullopt;
+}
+
+Stats ServerOfShards::stats() const {
+    Stats sum;
+    for (const auto& shard : shards_) {
+        const BrokerCounters& counters = shard->counters;
+        const TransportCounters& transport = shard->host->counters();
+        sum.connections += counters.connections.read();
+        sum.sessions += counters.sessions.read();
+        sum.subscriptions += counters.subscriptions.read();
+        sum.retained_messages += counters.retained_messages.read();
+        sum.publishes_received += counters.publishes_received.read();
+        sum.publishes_sent += counters.publishes_sent.read();
+        sum.publishes_dropped += counters.dropped_slow_receiver.read() +
+                                 counters.dropped_queue_full.read() +
+                                 counters.dropped_exhausted.read();
+        sum.connects_refused += counters.connects_refused.read();
+        sum.protocol_errors += counters.protocol_errors.read();
+        sum.bytes_received += transport.bytes_received.read();
+        sum.bytes_sent += transport.bytes_sent.read();
+        for (const LedgerLine& line : shard->ledger.lines()) {
+            sum.memory_bytes += line.reserved_bytes.read();
+        }
+    }
+    return sum;
+}
+
+}  // namespace
+
+std::unique_ptr<Server> Server::create(const Config& config, Error& error) {
+    if (auto fault = config.validate()) {
+        error = *fault;
+        return nullptr;
+    }
+    auto server = std::make_unique<ServerOfShards>(config);
+    if (auto fault = server->set_up()) {
+        error = *fault;
+        return nullptr;
+    }
+    return server;
+}
+
+}  // namespace millrace

@@ -1,0 +1,113 @@
+// One shard as the server sees it: memory, broker and transport behind an interface that is called
+// at start and stop only; the loop inside is compiled for its transport.
+// Owned by: the server. run() is the body of the shard's thread; everything else is called before
+//           it starts, but for counters, which any thread may read.
+// Not here: which transport: assemble_uring.cc (and later its sisters) make them.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "broker/broker.h"
+#include "net/transport.h"
+#include "runtime/shard_loop.h"
+
+namespace millrace {
+
+// What a shard works with. Everything borrows from the server, which outlives the shard.
+struct ShardSeat {
+    const Config& config;
+    uint32_t connections_max;
+    Arena& arena;
+    Ledger& ledger;
+    Heap& heap;
+    BlockPool& blocks;
+    Waker& waker;
+    MailMesh& mesh;
+    uint32_t index;
+    BrokerCounters& counters;
+    Pressure& pressure;
+    HashKey hash_key;
+    uint64_t seed;
+    const std::atomic<bool>& stop;
+};
+
+class ShardHost {
+public:
+    virtual ~ShardHost() = default;
+    virtual Outcome<uint16_t> listen(const Endpoint& local) = 0;
+    // Until `stop` was set and every connection is closed, or the time to drain has passed.
+    virtual void run(const SystemTopics* system_topics) = 0;
+    virtual const TransportCounters& counters() const = 0;
+    virtual std::string describe() const = 0;
+};
+
+using MakeShardHost = Outcome<std::unique_ptr<ShardHost>> (*)(const ShardSeat& seat);
+
+// The shard loop's application: the broker, and the way out.
+template <Transport Net>
+class ShardApp {
+public:
+    ShardApp(Net& net, Broker& broker, const std::atomic<bool>& stop, Duration drain)
+        : net_(net), broker_(broker), stop_(stop), drain_(drain) {}
+
+    void begin_turn(Instant now) {
+        now_ = now;
+        broker_.begin_turn(now);
+        if (is_stopping_ || !stop_.load(std::memory_order_acquire)) return;
+        is_stopping_ = true;
+        drained_by_ = now + drain_;
+        net_.stop_listening();
+        broker_.begin_shutdown();
+    }
+    void on_event(const Event& event) { broker_.on_event(event); }
+    void on_mail(uint32_t from, Bytes mail) { broker_.on_mail(from, mail); }
+    void on_timer(TimerEntry& entry) { broker_.on_timer(entry); }
+    void end_turn(Instant now) { broker_.end_turn(now); }
+    bool finished() const {
+        return is_stopping_ && (net_.connection_count() == 0 || now_ >= drained_by_);
+    }
+
+private:
+    Net& net_;
+    Broker& broker_;
+    const std::atomic<bool>& stop_;
+    Duration drain_;
+    Instant now_{};
+    Instant drained_by_{};
+    bool is_stopping_ = false;
+};
+
+template <Transport Net>
+class ShardHostOf final : public ShardHost {
+public:
+    ShardHostOf(const ShardSeat& seat, std::unique_ptr<Net> net)
+        : seat_(seat), net_(std::move(net)) {}
+
+    Outcome<uint16_t> listen(const Endpoint& local) override { return net_->listen(local); }
+    const TransportCounters& counters() const override { return net_->counters(); }
+    std::string describe() const override { return net_->describe(); }
+
+    void run(const SystemTopics* system_topics) override {
+        const Config& config = seat_.config;
+        TimerWheel wheel(monotonic_now());
+        Mailbox mailbox(seat_.mesh, seat_.index);
+        Broker broker({config, seat_.heap, seat_.blocks, net_->outbox(), wheel, mailbox,
+                       seat_.ledger, seat_.counters, seat_.pressure, system_topics, seat_.hash_key,
+                       seat_.seed});
+        ShardApp<Net> app(*net_, broker, seat_.stop, Duration::ms(config.timeouts.drain.count()));
+        run_shard(*net_, app, mailbox, wheel,
+                  IdleOptions{Duration::us(config.shards.spin_max.count()),
+                              config.shards.always_spin});
+        net_.reset();  // its connections' rings refer to blocks that go after it
+    }
+
+private:
+    ShardSeat seat_;
+    std::unique_ptr<Net> net_;
+};
+
+}  // namespace millrace

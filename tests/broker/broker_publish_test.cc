@@ -1,0 +1,208 @@
+// PUBLISH and its acknowledgements, retained messages (MQTT 5.0, 3.3 to 3.7, 4.3).
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "broker_fixture.h"
+
+using namespace millrace;
+using namespace millrace::test;
+using mqtt::PacketType;
+using mqtt::Reason;
+
+TEST_CASE("publish: QoS 1 is acknowledged, with a word when nobody listens") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    fixture.publish(client, {.topic = "t", .payload = "x", .qos = 1, .packet_id = 9});
+    const ReceivedPacket unheard = fixture.take(client);
+    CHECK(unheard.type() == PacketType::puback);
+    CHECK(unheard.ack().packet_id == 9);
+    CHECK(unheard.ack().reason == Reason::no_matching_subscribers);
+    fixture.subscribe(fixture.connect("other"), "t");
+    fixture.publish(client, {.topic = "t", .payload = "x", .qos = 1, .packet_id = 10});
+    CHECK(fixture.take(client).ack().reason == Reason::success);
+}
+
+TEST_CASE("publish: QoS 2 is delivered once, however often it is sent before its release") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    TestClient& other = fixture.connect("other");
+    fixture.subscribe(other, "t", 0);
+    for (uint32_t time = 0; time < 3; ++time) {
+        fixture.publish(client, {.topic = "t", .payload = "x", .qos = 2, .packet_id = 9});
+        CHECK(fixture.take(client).type() == PacketType::pubrec);
+    }
+    CHECK(fixture.take_publishes(other) == 1);
+    fixture.acknowledge(client, PacketType::pubrel, 9);
+    CHECK(fixture.take(client).ack().reason == Reason::success);
+    fixture.acknowledge(client, PacketType::pubrel, 9);
+    CHECK(fixture.take(client).ack().reason == Reason::packet_identifier_not_found);
+    fixture.publish(client, {.topic = "t", .payload = "x", .qos = 2, .packet_id = 9});
+    CHECK(fixture.take_publishes(other) == 1);
+}
+
+TEST_CASE("publish: the QoS 2 exchange with a receiver ends with PUBCOMP") {
+    BrokerFixture fixture;
+    TestClient& publisher = fixture.connect("publisher");
+    TestClient& client = fixture.connect("client");
+    fixture.subscribe(client, "t", 2);
+    fixture.publish(publisher, {.topic = "t", .payload = "x", .qos = 2});
+    const uint16_t id = fixture.take(client).publish().packet_id;
+    fixture.acknowledge(client, PacketType::pubcomp, id);   // too early: ignored
+    fixture.acknowledge(client, PacketType::puback, id);    // the wrong one: ignored
+    fixture.acknowledge(client, PacketType::pubrec, id);
+    const ReceivedPacket pubrel = fixture.take(client);
+    CHECK(pubrel.type() == PacketType::pubrel);
+    CHECK(pubrel.ack().packet_id == id);
+    CHECK(fixture.objects("session extras") == 2);          // the publisher's and this one's
+    fixture.acknowledge(client, PacketType::pubcomp, id);
+    CHECK(fixture.objects("session extras") == 1);
+    fixture.acknowledge(client, PacketType::pubrec, id);
+    CHECK(fixture.take(client).ack().reason == Reason::packet_identifier_not_found);
+}
+
+TEST_CASE("publish: a PUBREC with an error ends the exchange") {
+    BrokerFixture fixture;
+    TestClient& publisher = fixture.connect("publisher");
+    TestClient& client = fixture.connect({.client_id = "client", .receive_maximum = 1});
+    fixture.subscribe(client, "t", 2);
+    for (uint16_t id = 1; id <= 2; ++id) {
+        fixture.publish(publisher, {.topic = "t", .payload = "x", .qos = 2, .packet_id = id});
+    }
+    mqtt::Ack pubrec{.packet_id = fixture.take(client).publish().packet_id,
+                     .reason = Reason::quota_exceeded};
+    fixture.send(client, PacketType::pubrec, pubrec);
+    CHECK(fixture.take(client).type() == PacketType::publish);
+}
+
+TEST_CASE("publish: a topic that nobody may publish on is refused, and the connection stays") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    TestClient& old = fixture.connect("old", mqtt::Version::v3_1_1);
+    fixture.publish(client, {.topic = "$SYS/x", .payload = "x", .qos = 1});
+    CHECK(fixture.take(client).ack().reason == Reason::not_authorized);
+    fixture.publish(client, {.topic = "$SYS/x", .payload = "x", .qos = 2});
+    CHECK(fixture.take(client).ack().reason == Reason::not_authorized);
+    fixture.publish(old, {.topic = "$SYS/x", .payload = "x", .qos = 1});
+    CHECK(fixture.take(old).type() == PacketType::puback);
+    CHECK(fixture.counters.publishes_denied.read() == 3);
+    CHECK(!client.closed);
+    CHECK(!old.closed);
+}
+
+TEST_CASE("publish: an alias stands for its topic until it is given another") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    TestClient& other = fixture.connect("other");
+    fixture.subscribe(other, "#");
+    mqtt::Publish packet{.topic = "first/topic"};
+    packet.properties.topic_alias = 32;
+    fixture.publish(client, packet);
+    packet.topic = {};
+    fixture.publish(client, packet);
+    packet.topic = "second/topic";
+    fixture.publish(client, packet);
+    packet.topic = {};
+    fixture.publish(client, packet);
+    for (const std::string_view topic :
+         {"first/topic", "first/topic", "second/topic", "second/topic"}) {
+        const ReceivedPacket got = fixture.take(other);
+        CHECK(got.publish().topic == topic);
+        CHECK(got.publish().properties.topic_alias == 0);
+    }
+}
+
+TEST_CASE("publish: properties pass through, and the expiry interval has become shorter") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    TestClient& other = fixture.connect({.client_id = "other", .session_expiry_s = 1'000});
+    fixture.subscribe(other, "t", 1);
+    fixture.drop(other);
+    mqtt::Publish packet{.topic = "t", .payload = as_bytes("x"), .packet_id = 1,
+                         .qos = mqtt::Qos::at_least_once};
+    const uint8_t user[] = {0x26, 0, 1, 'k', 0, 1, 'v'};
+    packet.properties.message_expiry_s = 60;
+    packet.properties.response_topic = "answer";
+    packet.properties.correlation_data = as_bytes("42");
+    packet.properties.user = {user};
+    fixture.publish(client, packet);
+    packet.properties.message_expiry_s = 10;
+    fixture.publish(client, packet);
+    fixture.advance(Duration::s(20));
+    TestClient& back =
+        fixture.connect({.clean_start = false, .client_id = "other", .session_expiry_s = 1'000});
+    const ReceivedPacket got = fixture.take(back);
+    CHECK(got.publish().properties.message_expiry_s == 40);
+    CHECK(got.publish().properties.response_topic == "answer");
+    CHECK(as_text(*got.publish().properties.correlation_data) == "42");
+    uint32_t pairs = 0;
+    got.publish().properties.user.for_each([&](std::string_view name, std::string_view value) {
+        CHECK(name == "k");
+        CHECK(value == "v");
+        ++pairs;
+    });
+    CHECK(pairs == 1);
+    CHECK(!fixture.has_packet(back));
+    CHECK(fixture.counters.dropped_expired.read() == 1);
+}
+
+TEST_CASE("retained: a new subscription gets the messages with their flag, as its options say") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    fixture.publish(client, {.topic = "a/b", .payload = "kept", .qos = 1, .retain = true});
+    TestClient& other = fixture.connect("other");
+    fixture.subscribe(other, "a/#", 2, 5);
+    const ReceivedPacket got = fixture.take(other);
+    CHECK(got.publish().retain);
+    CHECK(got.publish().qos == mqtt::Qos::at_least_once);
+    CHECK(payload_of(got) == "kept");
+    fixture.subscribe(other, "a/#", 0, 0, {.retain_handling = mqtt::RetainHandling::send_if_new});
+    CHECK(!fixture.has_packet(other));
+    fixture.subscribe(other, "a/b", 0, 0, {.retain_handling = mqtt::RetainHandling::send_if_new});
+    CHECK(fixture.take_publishes(other) == 1);
+    fixture.subscribe(other, "a/b", 0, 0, {.retain_handling = mqtt::RetainHandling::do_not_send});
+    CHECK(!fixture.has_packet(other));
+    fixture.subscribe(other, "a/b");
+    CHECK(fixture.take_publishes(other) == 1);
+    fixture.subscribe(other, "$share/g/a/b");
+    CHECK(!fixture.has_packet(other));
+}
+
+TEST_CASE("retained: the flag reaches live subscribers only when they asked for it as published") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    TestClient& plain = fixture.connect("plain");
+    TestClient& asking = fixture.connect("asking");
+    fixture.subscribe(plain, "t");
+    fixture.subscribe(asking, "t", 0, 0, {.retain_as_published = true});
+    fixture.publish(client, {.topic = "t", .payload = "x", .retain = true});
+    CHECK(!fixture.take(plain).publish().retain);
+    CHECK(fixture.take(asking).publish().retain);
+}
+
+TEST_CASE("retained: an empty message clears the topic, and is delivered as any other") {
+    BrokerFixture fixture;
+    TestClient& client = fixture.connect("client");
+    fixture.publish(client, {.topic = "t", .payload = "x", .retain = true});
+    fixture.publish(client, {.topic = "t", .payload = "", .retain = true});
+    TestClient& other = fixture.connect("other");
+    fixture.subscribe(other, "t");
+    CHECK(!fixture.has_packet(other));
+    fixture.publish(client, {.topic = "t", .payload = "", .retain = true});
+    CHECK(payload_of(fixture.take(other)).empty());
+    CHECK(fixture.objects("stored messages") == 0);
+}
+
+TEST_CASE("retained: what no longer fits is published all the same, and counted") {
+    Config config;
+    config.queues.retained_messages_max = 1;
+    BrokerFixture fixture(config);
+    TestClient& client = fixture.connect("client");
+    TestClient& other = fixture.connect("other");
+    fixture.subscribe(other, "#");
+    fixture.publish(client, {.topic = "a", .payload = "x", .retain = true});
+    fixture.publish(client, {.topic = "b", .payload = "x", .retain = true});
+    CHECK(fixture.take_publishes(other) == 2);
+    CHECK(fixture.counters.retained_messages.read() == 1);
+    CHECK(fixture.counters.dropped_exhausted.read() == 1);
+}
