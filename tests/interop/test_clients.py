@@ -77,8 +77,10 @@ class MosquittoClientsTest(BrokerTest):
         self.pub("-V", "mqttv5", "-t", self.topic(), "-r", "-q", "1", "-m", "kept",
                  "-D", "publish", "content-type", "text/plain",
                  "-D", "publish", "user-property", "a", "1")
-        process = self.sub("-V", "mqttv5", "-t", self.topic(), "-C", "1", "-F", "%r %C %P %p")
-        self.assertEqual(self.read_lines(process), ["1 text/plain a:1 kept"])
+        done = subprocess.run(["mosquitto_sub", "-p", str(self.broker.port), "-V", "mqttv5", "-t",
+                               self.topic(), "-C", "1", "-W", "20", "-F", "%r %C %P %p"],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.stdout, "1 text/plain a:1 kept\n")
 
     def test_a_large_file(self):
         """1.5.5"""

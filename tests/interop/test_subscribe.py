@@ -29,7 +29,7 @@ MATCHES = (
 )
 INVALID_FILTERS = ("", "a/#/b", "a#", "#a", "sport/tennis#", "sport+", "+a", "a/b+", "a/+b/c",
                    "##", "++")
-INVALID_SHARES = ("$share", "$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a",
+INVALID_SHARES = ("$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a",
                   "$share/#/a", "$share/g+/a", "$share/g/a#")
 
 
