@@ -74,23 +74,32 @@ void Broker::on_event(const Event& event) {
 
 void Broker::on_received(Connection& connection, Bytes bytes) {
     MqttConnection& client = mqtt_of(connection);
-    switch (client.state) {
-    case MqttConnection::State::ended:
-        return;
-    case MqttConnection::State::claiming: {
-        // A client may send before its CONNACK (3.1.4), but not without bound.
-        std::vector<uint8_t>& backlog = claims_.at(client.claim_ticket).backlog;
-        backlog.insert(backlog.end(), bytes.begin(), bytes.end());
-        context_.outbox.set_receive_paused(connection, true);
-        return;
-    }
-    case MqttConnection::State::awaiting_connect:
-    case MqttConnection::State::connected:
-        client.last_received_ms = now_ms();
+    if (client.state == MqttConnection::State::ended) return;
+    if (client.state != MqttConnection::State::claiming) client.last_received_ms = now_ms();
+    if (client.is_held) {
+        keep_held(connection, bytes);
+    } else {
         process(connection, bytes);
-        return;
     }
-    MR_UNREACHABLE();
+}
+
+// A client needn't wait for an answer before it sends on (3.1.4), but its packets are answered in
+// order: while other shards are being asked, the rest waits, and no more is read.
+void Broker::keep_held(Connection& connection, Bytes bytes) {
+    if (bytes.empty()) return;
+    std::vector<uint8_t>& backlog = held_[&connection];
+    backlog.insert(backlog.end(), bytes.begin(), bytes.end());
+    context_.outbox.set_receive_paused(connection, true);
+}
+
+void Broker::release_held(Connection& connection) {
+    mqtt_of(connection).is_held = false;
+    const auto place = held_.find(&connection);
+    if (place == held_.end()) return;
+    const std::vector<uint8_t> backlog = std::move(place->second);
+    held_.erase(place);
+    context_.outbox.set_receive_paused(connection, false);
+    process(connection, backlog);
 }
 
 void Broker::process(Connection& connection, Bytes bytes) {
@@ -109,9 +118,7 @@ void Broker::process(Connection& connection, Bytes bytes) {
     case StreamTail::Status::ok:
         return;
     case StreamTail::Status::stopped:
-        if (client.state == MqttConnection::State::claiming && !rest.empty()) {
-            on_received(connection, rest);
-        }
+        if (client.is_held) keep_held(connection, rest);
         return;
     case StreamTail::Status::malformed:
         fail(connection, mqtt::Reason::malformed_packet);

@@ -80,13 +80,16 @@ private:
         bool id_is_assigned;
         uint64_t hash;
         std::vector<uint8_t> connect_packet;
-        std::vector<uint8_t> backlog;     // what came after it
         Session* arriving;                // whose state comes from another shard
+        uint32_t markers;                 // home shards that deliver here already
+        bool has_rest;                    // its state is whole
     };
     enum class WillAction : uint8_t { publish, drop };
 
     // broker.cc
     void on_received(Connection& connection, Bytes bytes);
+    void keep_held(Connection& connection, Bytes bytes);
+    void release_held(Connection& connection);
     void process(Connection& connection, Bytes bytes);
     bool on_packet(Connection& connection, Bytes packet);
     bool on_connected_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
@@ -168,6 +171,7 @@ private:
     void announce_moved(const Session* session, const MoveMail& state);
     void finish_move(Session& session);
     void on_move_rest(Bytes mail);
+    void finish_arrival(uint32_t ticket);
     void restore_rest(Session& session, Bytes parcel);
     void post_claim_mail(MailKind kind, uint64_t hash, std::string_view client_id);
 
@@ -189,6 +193,7 @@ private:
 
     std::unordered_map<uint32_t, PendingClaim> claims_;        // by ticket
     std::unordered_map<uint32_t, Session*> departing_;         // by move
+    std::unordered_map<Connection*, std::vector<uint8_t>> held_;  // see keep_held()
     uint32_t last_ticket_ = 0;
     uint32_t last_move_ = 0;
     std::vector<Connection*> paused_;       // publishers not read from, under pressure

@@ -72,8 +72,9 @@ bool Broker::claim(Connection& connection, const mqtt::Connect& packet, Bytes wh
     const uint64_t hash = context_.hash(client_id);
     client.state = MqttConnection::State::claiming;
     client.claim_ticket = ticket;
+    client.is_held = true;
     claims_.emplace(ticket, PendingClaim{&connection, std::string(client_id), assigned, hash,
-                                         {whole_packet.begin(), whole_packet.end()}, {}, nullptr});
+                                         {whole_packet.begin(), whole_packet.end()}, nullptr, 0, false});
     const ClaimMail mail{MailKind::claim, packet.clean_start, false, context_.self(), ticket, hash};
     post_.post_text(context_.home_of(hash), mail, client_id);
     return client.state == MqttConnection::State::connected;
@@ -125,9 +126,7 @@ void Broker::connect_claimed(const PendingClaim& claim) {
     MR_ASSERT(connect);  // it was decoded before
     mqtt_of(connection).last_received_ms = now_ms();
     connect_here(connection, *connect, claim.client_id, claim.id_is_assigned);
-    if (mqtt_of(connection).state != MqttConnection::State::connected) return;
-    context_.outbox.set_receive_paused(connection, false);
-    if (!claim.backlog.empty()) process(connection, claim.backlog);
+    if (mqtt_of(connection).state == MqttConnection::State::connected) release_held(connection);
 }
 
 void Broker::connect_here(Connection& connection, const mqtt::Connect& packet,

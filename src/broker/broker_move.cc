@@ -4,12 +4,14 @@
 // each at one moment, from when on the new shard is delivered to, and mark that moment in the
 // mail to the old one:
 //
-//   holder ── move_state ──► claimant            subscriptions; they count here at once, and
-//                                                what comes for them waits
+//   holder ── move_state ──► claimant            the subscriptions
 //   claimant ── move_interest ──► every home     delivers to the claimant from now on ...
-//   every home ── move_marker ──► holder         ... and nothing after this for the session
-//   holder ── move_rest ──► claimant             after the last marker: what is in flight and what
+//   every home ── move_marker ──► holder         ... and what follows this isn't for the session
+//   every home ── move_marker ──► claimant       ... and what follows this is; it waits
+//   holder ── move_rest ──► claimant             after its last marker: what is in flight and what
 //                                                waits, all of it older than what waits there
+//
+// (A home may deliver to the claimant before its marker too, for other subscribers of a filter.)
 #include <bit>
 
 #include "broker/broker.h"
@@ -49,8 +51,9 @@ void Broker::begin_move(Session& session, const ClaimMail& claim) {
     context_.wheel.stop(session.extras->timer);
     sessions_.drop_will(session);  // the client has come back in time
     requests_.forget(session);
-    session.departing = true;
-    session.extras->move = new SessionMove{++last_move_, claim.claimant, claim.ticket};
+    session.is_moving = true;
+    session.extras->move =
+        new SessionMove{++last_move_, claim.claimant, claim.ticket, ~uint64_t{0}};
     departing_.emplace(last_move_, &session);
 
     ParcelWriter parcel;
@@ -76,7 +79,15 @@ void Broker::on_move_state(uint32_t from, Bytes bytes) {
     }
     PendingClaim& claim = claims_.at(mail.ticket);
     claim.arriving = sessions_.try_make(claim.hash, claim.client_id);
-    if (claim.arriving != nullptr) restore_state(*claim.arriving, rest);
+    if (claim.arriving != nullptr && sessions_.try_extras(*claim.arriving) == nullptr) {
+        sessions_.destroy(*claim.arriving);
+        claim.arriving = nullptr;
+    }
+    if (claim.arriving != nullptr) {
+        claim.arriving->is_moving = true;
+        claim.arriving->extras->move = new SessionMove{mail.move, context_.self(), mail.ticket, 0};
+        restore_state(*claim.arriving, rest);
+    }
     // Without memory for it the session is lost, but the holder is waiting for its markers.
     announce_moved(claim.arriving, mail);
 }
@@ -129,19 +140,26 @@ void Broker::on_move_interest(uint32_t from, Bytes bytes) {
             context_.counters.dropped_exhausted.add();
         }
     }
-    post_.post(mail.holder, MoveMail{MailKind::move_marker, true, 0, mail.ticket, mail.holder,
-                                     mail.move});
+    const MoveMail marker{MailKind::move_marker, true, 0, mail.ticket, mail.holder, mail.move};
+    post_.post(mail.holder, marker);
+    post_.post(from, marker);
 }
 
 void Broker::on_move_marker(uint32_t from, Bytes bytes) {
     Bytes rest;
     const MoveMail mail = read_mail<MoveMail>(bytes, rest);
-    Session& session = *departing_.at(mail.move);
-    SessionMove& move = *session.extras->move;
-    move.left_mask |= uint64_t{1} << from;
-    if (std::popcount(move.left_mask) == static_cast<int>(context_.shard_count())) {
-        finish_move(session);
+    const uint64_t bit = uint64_t{1} << from;
+    const int shard_count = static_cast<int>(context_.shard_count());
+    if (mail.holder == context_.self()) {
+        Session& session = *departing_.at(mail.move);
+        session.extras->move->served_by &= ~bit;
+        if (std::popcount(~session.extras->move->served_by) == shard_count) finish_move(session);
+        return;
     }
+    PendingClaim& claim = claims_.at(mail.ticket);
+    ++claim.markers;
+    if (claim.arriving != nullptr) claim.arriving->extras->move->served_by |= bit;
+    finish_arrival(mail.ticket);
 }
 
 namespace {
@@ -191,20 +209,30 @@ void Broker::finish_move(Session& session) {
 void Broker::on_move_rest(Bytes bytes) {
     Bytes rest;
     const MoveMail mail = read_mail<MoveMail>(bytes, rest);
-    const PendingClaim& claim = claims_.at(mail.ticket);
+    PendingClaim& claim = claims_.at(mail.ticket);
+    claim.has_rest = true;
     if (claim.arriving != nullptr) restore_rest(*claim.arriving, rest);
-    // Nobody to attach it to any more: it waits for its client like any other.
-    if (claim.arriving != nullptr && claim.connection == nullptr) start_session_timer(*claim.arriving);
-    finish_claim(mail.ticket, claim.arriving == nullptr);
+    finish_arrival(mail.ticket);
+}
+
+// When the state is whole and every home shard delivers here.
+void Broker::finish_arrival(uint32_t ticket) {
+    PendingClaim& claim = claims_.at(ticket);
+    if (!claim.has_rest || claim.markers < context_.shard_count()) return;
+    Session* session = claim.arriving;
+    if (session != nullptr) {
+        session->is_moving = false;
+        delete session->extras->move;
+        session->extras->move = nullptr;
+        // Nobody to attach it to any more: it waits for its client like any other.
+        if (claim.connection == nullptr) start_session_timer(*session);
+    }
+    finish_claim(ticket, session == nullptr);
 }
 
 void Broker::restore_rest(Session& session, Bytes bytes) {
     ParcelReader parcel(bytes);
-    SessionExtras* extras = sessions_.try_extras(session);
-    if (extras == nullptr) {
-        context_.counters.dropped_exhausted.add();
-        return;
-    }
+    SessionExtras* extras = session.extras;
     for (uint32_t left = parcel.take<uint32_t>(); left > 0; --left) {
         extras->received_qos2.insert(context_.heap, parcel.take<uint16_t>());
     }
@@ -236,7 +264,6 @@ void Broker::restore_rest(Session& session, Bytes bytes) {
         push(queued);
     }
     for (const QueuedMessage& queued : younger) push(queued);
-    sessions_.drop_extras_if_unused(session);
 }
 
 }  // namespace millrace

@@ -19,7 +19,10 @@ bool Broker::on_subscribe(Connection& connection, Bytes body) {
         suback->reasons.push_back(
             subscribe(session, entry, packet->subscription_id.value_or(0), suback));
     });
-    if (suback->requests_left > 0) return true;  // answered when the other shards have
+    if (suback->requests_left > 0) {
+        client.is_held = true;  // answered when the other shards have
+        return false;
+    }
     return send_suback(connection, *suback);
 }
 
@@ -105,7 +108,7 @@ void Broker::on_acknowledged(Bytes bytes) {
     Bytes rest;
     const AcknowledgedMail mail = read_mail<AcknowledgedMail>(bytes, rest);
     if (const auto suback = requests_.answered(mail.request)) {
-        send_suback(*suback->connection, *suback);
+        if (send_suback(*suback->connection, *suback)) release_held(*suback->connection);
     }
 }
 

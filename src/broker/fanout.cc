@@ -157,7 +157,7 @@ void Fanout::deliver_retained(const Message& message, Session& session, Grant gr
 }
 
 void Fanout::to_session(Session& session, const Delivery& delivery) {
-    if (session.departing && session.extras->move->has_left(routed_by_)) return;
+    if (session.is_moving && !session.extras->move->is_served_by(routed_by_)) return;
     if (session.connection != nullptr) {
         if (delivery.qos == mqtt::Qos::at_most_once) {
             send_at_most_once(*session.connection, delivery);
@@ -221,7 +221,8 @@ void Fanout::send_at_most_once(Connection& connection, const Delivery& delivery)
 }
 
 bool Fanout::window_open(const Session& session) const {
-    const uint32_t open = session.extras == nullptr ? 0 : session.extras->inflight.count();
+    const Inflight* inflight = session.extras == nullptr ? nullptr : &session.extras->inflight;
+    const uint32_t open = inflight == nullptr ? 0 : inflight->count() - inflight->unsent_count();
     const uint32_t window = std::min<uint32_t>(mqtt_of(*session.connection).receive_maximum(),
                                                context_.config.queues.inflight_max);
     return open < window;
@@ -229,7 +230,9 @@ bool Fanout::window_open(const Session& session) const {
 
 void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
     Connection& connection = *session.connection;
-    const bool others_wait = session.extras != nullptr && !session.extras->waiting.empty();
+    const bool others_wait =
+        session.extras != nullptr &&
+        (!session.extras->waiting.empty() || session.extras->inflight.unsent_count() > 0);
     if (others_wait || !window_open(session) || !has_room(connection, 0) ||
         delivery.subscription_ids.size() > 1) {
         wait(session, delivery);
@@ -255,7 +258,7 @@ void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
                            : InflightEntry::State::awaiting_pubrec;
     const uint32_t id = delivery.subscription_ids.empty() ? 0 : delivery.subscription_ids[0];
     const InflightEntry entry{kept,  frame.number.sequence, id, frame.number.packet_id(),
-                              state, false,                 delivery.retain};
+                              state, false,                 delivery.retain, false};
     if (!extras->inflight.push(context_.heap, entry)) {
         if (kept != nullptr) store_.release(*kept);
         context_.counters.dropped_exhausted.add();

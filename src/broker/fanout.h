@@ -80,6 +80,7 @@ private:
     StoredMessage* stored(const Delivery& delivery);
     void forget(SessionExtras& extras, InflightEntry& entry);
     bool send_one_waiting(Session& session, SessionExtras& extras);
+    void resend(Session& session, InflightEntry& entry);
 
     ShardContext& context_;
     MessageStore& store_;

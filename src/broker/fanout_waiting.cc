@@ -8,7 +8,12 @@ namespace millrace {
 void Fanout::send_waiting(Session& session) {
     SessionExtras* extras = session.extras;
     if (extras == nullptr || session.connection == nullptr) return;
-    while (!extras->waiting.empty() && send_one_waiting(session, *extras)) {
+    while (extras->inflight.unsent_count() > 0 && window_open(session)) {
+        resend(session, extras->inflight.take_unsent());
+    }
+    if (extras->inflight.unsent_count() == 0) {
+        while (!extras->waiting.empty() && send_one_waiting(session, *extras)) {
+        }
     }
     sessions_.drop_extras_if_unused(session);
 }
@@ -42,7 +47,7 @@ bool Fanout::send_one_waiting(Session& session, SessionExtras& extras) {
                                                             : InflightEntry::State::awaiting_pubrec;
     StoredMessage* kept = session.is_kept() ? next.message : nullptr;
     const InflightEntry entry{kept,  number.sequence, next.subscription_id, number.packet_id(),
-                              state, false,           next.retain};
+                              state, false,           next.retain, false};
     if (slice.empty() || too_large || !extras.inflight.push(context_.heap, entry)) {
         (too_large ? context_.counters.dropped_too_large : context_.counters.dropped_exhausted).add();
         store_.release(*next.message);
@@ -55,30 +60,34 @@ bool Fanout::send_one_waiting(Session& session, SessionExtras& extras) {
     return true;
 }
 
-void Fanout::resend_inflight(Session& session) {
-    if (session.extras == nullptr) return;
+// One entry of before the reconnection (4.4).
+void Fanout::resend(Session& session, InflightEntry& entry) {
     Connection& connection = *session.connection;
     const mqtt::Version version = mqtt_of(connection).version;
-    session.extras->inflight.for_each([&](InflightEntry& entry) {
-        if (entry.state == InflightEntry::State::awaiting_pubcomp) {
-            control_.send_ack(connection, version, mqtt::PacketType::pubrel,
-                              {.packet_id = entry.packet_id});
-            return;
-        }
-        if (entry.message == nullptr) return;
-        const Message message = entry.message->read();
-        const bool once = entry.state == InflightEntry::State::awaiting_pubrec;
-        FrameCache::Single single;
-        single.variant = {version, once ? mqtt::Qos::exactly_once : mqtt::Qos::at_least_once,
-                          entry.retain, false, 0, 0};
-        if (entry.subscription_id != 0) single.subscription_ids = {&entry.subscription_id, 1};
-        single.packet_id = entry.packet_id;
-        single.duplicate = true;
-        const Slice slice = frames_.encode_single(message, single);
-        if (!slice.empty() && slice.length <= mqtt_of(connection).maximum_packet_bytes()) {
-            push(connection, slice);
-        }
-    });
+    if (entry.state == InflightEntry::State::awaiting_pubcomp) {
+        control_.send_ack(connection, version, mqtt::PacketType::pubrel,
+                          {.packet_id = entry.packet_id});
+        return;
+    }
+    if (entry.message == nullptr) return;
+    const Message message = entry.message->read();
+    const bool once = entry.state == InflightEntry::State::awaiting_pubrec;
+    FrameCache::Single single;
+    single.variant = {version, once ? mqtt::Qos::exactly_once : mqtt::Qos::at_least_once,
+                      entry.retain, false, 0, 0};
+    if (entry.subscription_id != 0) single.subscription_ids = {&entry.subscription_id, 1};
+    single.packet_id = entry.packet_id;
+    single.duplicate = true;
+    const Slice slice = frames_.encode_single(message, single);
+    if (!slice.empty() && slice.length <= mqtt_of(connection).maximum_packet_bytes()) {
+        push(connection, slice);
+    }
+}
+
+void Fanout::resend_inflight(Session& session) {
+    if (session.extras == nullptr) return;
+    session.extras->inflight.mark_all_unsent();
+    send_waiting(session);
 }
 
 }  // namespace millrace

@@ -45,6 +45,7 @@ struct InflightEntry {
     State state;
     bool foreign : 1;            // numbered by another shard
     bool retain : 1;             // as it was sent
+    bool unsent : 1;             // to be sent again on this connection, when the window allows
 };
 static_assert(sizeof(InflightEntry) == 24);
 
@@ -52,6 +53,7 @@ class Inflight {
 public:
     uint32_t count() const { return open_count_; }
     bool empty() const { return open_count_ == 0; }
+    uint32_t unsent_count() const { return unsent_count_; }
 
     bool is_free(PacketNumber number) const {
         if (entries_.empty()) return true;
@@ -63,6 +65,7 @@ public:
         if (!entries_.push_back(heap, entry)) return false;
         ++open_count_;
         if (entry.foreign) ++foreign_count_;
+        if (entry.unsent) ++unsent_count_;
         return true;
     }
     // Null when no such packet is open.
@@ -75,6 +78,7 @@ public:
         MR_ASSERT(entry.message == nullptr);
         entry.state = InflightEntry::State::done;
         --open_count_;
+        if (entry.unsent) --unsent_count_;
         if (entry.foreign) --foreign_count_;
         while (!entries_.empty() && entries_.at(0).state == InflightEntry::State::done) {
             entries_.pop_front(heap);
@@ -87,12 +91,27 @@ public:
             if (entry.state != InflightEntry::State::done) visit(entry);
         }
     }
+    // A new connection: everything is to be sent again (4.4).
+    void mark_all_unsent() {
+        unsent_count_ = open_count_;
+        for_each([](InflightEntry& entry) { entry.unsent = true; });
+    }
+    // The oldest entry to be sent again; it counts as sent now. Only while unsent_count() > 0.
+    InflightEntry& take_unsent() {
+        for (uint32_t index = 0;; ++index) {
+            InflightEntry& entry = entries_.at(index);
+            if (entry.state == InflightEntry::State::done || !entry.unsent) continue;
+            entry.unsent = false;
+            --unsent_count_;
+            return entry;
+        }
+    }
     void clear(Heap& heap, MessageStore& store) {
         for_each([&](InflightEntry& entry) {
             if (entry.message != nullptr) store.release(*entry.message);
         });
         entries_.release(heap);
-        open_count_ = foreign_count_ = 0;
+        open_count_ = foreign_count_ = unsent_count_ = 0;
     }
 
 private:
@@ -109,6 +128,7 @@ private:
     GrowingRing<InflightEntry> entries_;
     uint32_t open_count_ = 0;
     uint32_t foreign_count_ = 0;
+    uint32_t unsent_count_ = 0;
 };
 
 }  // namespace millrace

@@ -45,7 +45,8 @@ struct MqttConnection {
     };
     uint16_t keep_alive_s = 0;       // 0: none
     mqtt::Version version = mqtt::Version::v5;
-    State state = State::awaiting_connect;
+    State state : 7 = State::awaiting_connect;
+    bool is_held : 1 = false;        // what it sends waits in Broker::held_ until an answer is ready
 
     uint32_t maximum_packet_bytes() const {
         return limits == nullptr ? UINT32_MAX : limits->maximum_packet_bytes;

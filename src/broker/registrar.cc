@@ -34,7 +34,18 @@ void Registrar::start(const Claim& claim) {
 void Registrar::on_claim_done(Bytes bytes) {
     Bytes rest;
     const ClaimMail mail = read_mail<ClaimMail>(bytes, rest);
-    const auto place = at_work_.find(mail.hash);
+    // A claimant on this very shard answers `claim_done` from within start(): a queue of any
+    // length is worked off here, not by recursion.
+    done_.push_back(mail.hash);
+    if (done_.size() > 1) return;
+    while (!done_.empty()) {
+        start_next(done_.front());
+        done_.pop_front();
+    }
+}
+
+void Registrar::start_next(uint64_t hash) {
+    const auto place = at_work_.find(hash);
     if (place == at_work_.end()) return;
     if (place->second.empty()) {
         at_work_.erase(place);

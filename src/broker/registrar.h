@@ -34,11 +34,13 @@ private:
         std::string client_id;
     };
     void start(const Claim& claim);
+    void start_next(uint64_t hash);
 
     PostOffice& post_;
     ShardsByHash holders_;
     // Claims at work, by hash, and those that wait behind each.
     std::unordered_map<uint64_t, std::deque<Claim>> at_work_;
+    std::deque<uint64_t> done_;   // hashes whose next claim may start; the first is being started
 };
 
 }  // namespace millrace

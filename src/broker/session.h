@@ -34,14 +34,15 @@ struct SessionTimer : TimerEntry {
     Session* session = nullptr;
 };
 
-// A session on its way to another shard (broker_move.cc).
+// A session on its way between two shards (broker_move.cc): it stands on both for a while, and
+// each home shard delivers to one of them at any moment.
 struct SessionMove {
-    uint32_t move;             // this shard's number for it
-    uint32_t claimant;         // the shard it goes to
+    uint32_t move;             // the number that the shard which it leaves has for it
+    uint32_t claimant;         // the shard that it goes to
     uint32_t ticket;           // the claimant's
-    uint64_t left_mask = 0;    // shards that deliver to the claimant already
+    uint64_t served_by;        // home shards whose messages count here
 
-    bool has_left(uint32_t routed_by) const { return (left_mask >> routed_by & 1) != 0; }
+    bool is_served_by(uint32_t home) const { return (served_by >> home & 1) != 0; }
 };
 
 struct SessionExtras {
@@ -52,7 +53,7 @@ struct SessionExtras {
     SessionTimer timer;            // started while no client is attached and something is due
     Instant expires = Instant::never();   // of the session; valid while no client is attached
     Instant will_due = Instant::never();  // likewise
-    SessionMove* move = nullptr;   // while `departing`
+    SessionMove* move = nullptr;   // while `is_moving`
 
     bool unused() const {
         return inflight.empty() && received_qos2.count() == 0 && waiting.empty() &&
@@ -71,7 +72,7 @@ struct Session {
     uint32_t expiry_s = 0;             // 0: ends with its connection
     uint16_t subscription_count = 0;
     uint16_t pending_count = 0;        // subscribes that wait for other shards
-    bool departing : 1 = false;        // its state goes to another shard
+    bool is_moving : 1 = false;        // to another shard, or from one
     uint8_t client_id_bytes_high = 0;
     uint8_t client_id_bytes_low = 0;
 

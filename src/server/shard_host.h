@@ -51,34 +51,55 @@ using MakeShardHost = Outcome<std::unique_ptr<ShardHost>> (*)(const ShardSeat& s
 template <Transport Net>
 class ShardApp {
 public:
-    ShardApp(Net& net, Broker& broker, const std::atomic<bool>& stop, Duration drain)
-        : net_(net), broker_(broker), stop_(stop), drain_(drain) {}
+    ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const std::atomic<bool>& stop,
+             Duration drain)
+        : net_(net), broker_(broker), wheel_(wheel), stop_(stop), drain_(drain) {}
 
     void begin_turn(Instant now) {
         now_ = now;
         broker_.begin_turn(now);
-        if (is_stopping_ || !stop_.load(std::memory_order_acquire)) return;
-        is_stopping_ = true;
-        drained_by_ = now + drain_;
-        net_.stop_listening();
+        if (is_closing_ || !stop_.load(std::memory_order_acquire)) return;
+        if (!is_stopping_) {
+            is_stopping_ = true;
+            last_mail_ = now;
+            drained_by_ = now + drain_;
+            net_.stop_listening();
+        }
+        // What was accepted is still on its way between shards: goes out before the goodbye.
+        if (now - last_mail_ < mail_quiet && now + drain_ / 2 < drained_by_) {
+            wheel_.start(quiet_timer_, last_mail_ + mail_quiet);
+            return;
+        }
+        is_closing_ = true;
         broker_.begin_shutdown();
     }
     void on_event(const Event& event) { broker_.on_event(event); }
-    void on_mail(uint32_t from, Bytes mail) { broker_.on_mail(from, mail); }
-    void on_timer(TimerEntry& entry) { broker_.on_timer(entry); }
+    void on_mail(uint32_t from, Bytes mail) {
+        last_mail_ = now_;
+        broker_.on_mail(from, mail);
+    }
+    void on_timer(TimerEntry& entry) {
+        if (&entry != &quiet_timer_) broker_.on_timer(entry);
+    }
     void end_turn(Instant now) { broker_.end_turn(now); }
     bool finished() const {
-        return is_stopping_ && (net_.connection_count() == 0 || now_ >= drained_by_);
+        return is_closing_ && (net_.connection_count() == 0 || now_ >= drained_by_);
     }
 
 private:
     Net& net_;
     Broker& broker_;
+    TimerWheel& wheel_;
     const std::atomic<bool>& stop_;
     Duration drain_;
+    static constexpr Duration mail_quiet = Duration::ms(20);
+
+    TimerEntry quiet_timer_;         // wakes the loop to look again
     Instant now_{};
+    Instant last_mail_{};
     Instant drained_by_{};
-    bool is_stopping_ = false;
+    bool is_stopping_ = false;       // no new connection is accepted
+    bool is_closing_ = false;        // clients have been told
 };
 
 template <Transport Net>
@@ -98,7 +119,8 @@ public:
         Broker broker({config, seat_.heap, seat_.blocks, net_->outbox(), wheel, mailbox,
                        seat_.ledger, seat_.counters, seat_.pressure, system_topics, seat_.hash_key,
                        seat_.seed});
-        ShardApp<Net> app(*net_, broker, seat_.stop, Duration::ms(config.timeouts.drain.count()));
+        ShardApp<Net> app(*net_, broker, wheel, seat_.stop,
+                          Duration::ms(config.timeouts.drain.count()));
         run_shard(*net_, app, mailbox, wheel,
                   IdleOptions{Duration::us(config.shards.spin_max.count()),
                               config.shards.always_spin});

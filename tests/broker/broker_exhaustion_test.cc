@@ -53,8 +53,33 @@ struct Crowd {
             fixture.outbox.mark(client.connection);
             fixture.flush();
         }
-        client.received.clear();
+        answer(client);
+    }
+    // Mostly what a client should say to what it has received.
+    void answer(TestClient& client) {
+        std::vector<uint8_t> received = std::exchange(client.received, {});
         client.taken = 0;
+        for (Bytes rest = received; !rest.empty();) {
+            const auto header = mqtt::read_fixed_header(rest);
+            REQUIRE(header.has_value());
+            const Bytes body = rest.subspan(header->header_bytes, header->remaining_bytes);
+            rest = rest.subspan(header->packet_bytes());
+            if (client.closed || random.chance(0.1)) continue;
+            if (header->type == PacketType::publish) {
+                const auto packet = mqtt::decode_publish(client.version, header->flags, body);
+                REQUIRE(packet.has_value());
+                if (packet->qos == mqtt::Qos::at_most_once) continue;
+                const bool once = packet->qos == mqtt::Qos::exactly_once;
+                fixture.acknowledge(client, once ? PacketType::pubrec : PacketType::puback,
+                                    packet->packet_id);
+            } else if (header->type == PacketType::pubrec || header->type == PacketType::pubrel) {
+                const auto packet = mqtt::decode_ack(client.version, header->type, body);
+                REQUIRE(packet.has_value());
+                const bool first = header->type == PacketType::pubrec;
+                fixture.acknowledge(client, first ? PacketType::pubrel : PacketType::pubcomp,
+                                    packet->packet_id);
+            }
+        }
     }
     void subscribe(TestClient& client) {
         const std::string topic = "topic/" + std::to_string(random.below(200));

@@ -94,7 +94,9 @@ struct BrokerFixture : ShardFixture {
 
     // The next packet received; the test fails when there's none.
     ReceivedPacket take(TestClient& client);
-    bool has_packet(const TestClient& client) const { return client.taken < client.received.size(); }
+    bool has_packet(const TestClient& client) const {
+        return client.taken < client.received.size();
+    }
     // The first of that type; what came before it stays, as retained messages before a SUBACK may.
     ReceivedPacket take_first(TestClient& client, mqtt::PacketType type);
     // How many PUBLISH packets are there; they, and all else, are taken.

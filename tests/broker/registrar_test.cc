@@ -25,6 +25,10 @@ struct RegistrarFixture {
         case MailKind::claim_granted:
             said.push_back("granted " + std::to_string(to) + " " +
                            std::to_string(read_mail<ClaimAnswerMail>(mail, rest).ticket));
+            if (!is_done_at_once) return;
+            depth_max = std::max(depth_max, ++depth);
+            done(to);
+            --depth;
             return;
         case MailKind::claim_refused:
             said.push_back("refused");
@@ -68,6 +72,9 @@ struct RegistrarFixture {
     Shard home;
     Shard other;
     std::vector<std::string> said;
+    bool is_done_at_once = false;   // a claimant here says `claim_done` within the answer
+    uint32_t depth = 0;
+    uint32_t depth_max = 0;
     PostOffice post;
     Registrar registrar;
 };
@@ -136,4 +143,18 @@ TEST_CASE("registrar: many claims of one id are served one after the other, in o
     }
     CHECK(fixture.take().empty());
     fixture.done(1);  // one too many does no harm
+}
+
+TEST_CASE("registrar: a long queue of claims by its own shard is no deep recursion") {
+    RegistrarFixture fixture;
+    fixture.claim(1, 1);
+    for (uint32_t ticket = 2; ticket <= 10'001; ++ticket) fixture.claim(0, ticket);
+    fixture.ended(1);
+    fixture.take();
+    fixture.is_done_at_once = true;
+    fixture.done(1);
+    CHECK(fixture.take().size() == 10'000);
+    CHECK(fixture.depth_max <= 2);
+    fixture.claim(0, 10'002);
+    CHECK(fixture.take() == Said{"granted 0 10002"});
 }

@@ -111,7 +111,8 @@ TEST_CASE("retained: topics deeper than the index goes are not kept") {
 TEST_CASE("retained: used-up memory is an answer") {
     RetainedFixture fixture({}, uint64_t{1} << 20);
     uint32_t kept = 0;
-    while (kept < 100'000 && fixture.set("t/" + std::to_string(kept), std::string(100, 'x'))) ++kept;
+    const std::string payload(100, 'x');
+    while (kept < 100'000 && fixture.set("t/" + std::to_string(kept), payload)) ++kept;
     CHECK(kept > 100);
     CHECK(kept < 100'000);
     CHECK(fixture.match("#").size() == kept);
