@@ -149,6 +149,7 @@ void Fanout::deliver_shared(const Message& message, SharedGroup& group, uint32_t
 }
 
 void Fanout::deliver_retained(const Message& message, Session& session, Grant grant) {
+    if (grant.no_local() && session.hash == message.publisher) return;
     const uint32_t id = grant.identifier();
     begin(message, context_.self());
     to_session(session, {std::min(message.qos, grant.qos()), true,

@@ -9,14 +9,16 @@ void Registrar::on_claim(Bytes bytes) {
     Claim claim{read_mail<ClaimMail>(bytes, rest), std::string(as_text(rest))};
     const auto [place, is_first] = at_work_.try_emplace(claim.mail.hash);
     if (!is_first) {
-        place->second.push_back(std::move(claim));
+        place->second.waiting.push_back(std::move(claim));
         return;
     }
-    start(claim);
+    start(place->second, claim);
 }
 
-void Registrar::start(const Claim& claim) {
+void Registrar::start(AtWork& work, const Claim& claim) {
     const ClaimMail& mail = claim.mail;
+    work.claimant = mail.claimant;
+    work.awaits_claimant = true;
     const uint64_t others = holders_.mask(mail.hash) & ~(uint64_t{1} << mail.claimant);
     if (!holders_.insert(mail.hash, mail.claimant)) {
         post_.post(mail.claimant, ClaimAnswerMail{MailKind::claim_refused, mail.ticket});
@@ -26,6 +28,7 @@ void Registrar::start(const Claim& claim) {
         post_.post(mail.claimant, ClaimAnswerMail{MailKind::claim_granted, mail.ticket});
         return;
     }
+    work.awaits_holder = true;
     ClaimMail yield = mail;
     yield.kind = MailKind::yield;
     post_.post_text(static_cast<uint32_t>(std::countr_zero(others)), yield, claim.client_id);
@@ -34,9 +37,17 @@ void Registrar::start(const Claim& claim) {
 void Registrar::on_claim_done(Bytes bytes) {
     Bytes rest;
     const ClaimMail mail = read_mail<ClaimMail>(bytes, rest);
+    if (!mail.still_known) holders_.erase(mail.hash, mail.claimant);
+    const auto place = at_work_.find(mail.hash);
+    if (place == at_work_.end()) return;
+    place->second.awaits_claimant = false;
+    if (place->second.is_done()) finish(mail.hash);
+}
+
+void Registrar::finish(uint64_t hash) {
     // A claimant on this very shard answers `claim_done` from within start(): a queue of any
     // length is worked off here, not by recursion.
-    done_.push_back(mail.hash);
+    done_.push_back(hash);
     if (done_.size() > 1) return;
     while (!done_.empty()) {
         start_next(done_.front());
@@ -47,21 +58,32 @@ void Registrar::on_claim_done(Bytes bytes) {
 void Registrar::start_next(uint64_t hash) {
     const auto place = at_work_.find(hash);
     if (place == at_work_.end()) return;
-    if (place->second.empty()) {
+    AtWork& work = place->second;
+    if (work.waiting.empty()) {
         at_work_.erase(place);
         return;
     }
-    const Claim next = std::move(place->second.front());
-    place->second.pop_front();
-    start(next);
+    const Claim next = std::move(work.waiting.front());
+    work.waiting.pop_front();
+    start(work, next);
 }
 
 void Registrar::on_session_ended(uint32_t from, Bytes bytes) {
     Bytes rest;
     const ClaimMail mail = read_mail<ClaimMail>(bytes, rest);
+    const auto place = at_work_.find(mail.hash);
+    if (place != at_work_.end() && place->second.claimant == from) return;
     if (!mail.still_known) holders_.erase(mail.hash, from);
 }
 
-void Registrar::on_yield_done(uint32_t from, Bytes bytes) { on_session_ended(from, bytes); }
+void Registrar::on_yield_done(uint32_t from, Bytes bytes) {
+    Bytes rest;
+    const ClaimMail mail = read_mail<ClaimMail>(bytes, rest);
+    if (!mail.still_known) holders_.erase(mail.hash, from);
+    const auto place = at_work_.find(mail.hash);
+    if (place == at_work_.end()) return;
+    place->second.awaits_holder = false;
+    if (place->second.is_done()) finish(mail.hash);
+}
 
 }  // namespace millrace

@@ -2,7 +2,9 @@
 // that two clients with one id can't both win (takeover, MQTT 5.0, 3.1.4).
 // Owned by: the shard's Broker; used with more than one shard.
 // Holds:    claims of one hash are handled one after the other: the next starts when the claimant
-//           has said `claim_done`.
+//           has said `claim_done`, and the holder, if one was asked, `yield_done`. While a claim is
+//           at work only `claim_done` tells whether the claimant holds a session: it may say
+//           `session_ended` of an older one that ended after the claim was sent.
 //
 //   claimant ── claim ──► home ── granted ─────────────────────► claimant ── done ──► home
 //                           └──── yield ──► holder ── move_state ──► claimant ...
@@ -33,13 +35,22 @@ private:
         ClaimMail mail;
         std::string client_id;
     };
-    void start(const Claim& claim);
+    // A claim that has started, and those that wait behind it.
+    struct AtWork {
+        uint32_t claimant;
+        bool awaits_claimant;
+        bool awaits_holder;
+        std::deque<Claim> waiting;
+
+        bool is_done() const { return !awaits_claimant && !awaits_holder; }
+    };
+    void start(AtWork& work, const Claim& claim);
+    void finish(uint64_t hash);
     void start_next(uint64_t hash);
 
     PostOffice& post_;
     ShardsByHash holders_;
-    // Claims at work, by hash, and those that wait behind each.
-    std::unordered_map<uint64_t, std::deque<Claim>> at_work_;
+    std::unordered_map<uint64_t, AtWork> at_work_;   // by hash
     std::deque<uint64_t> done_;   // hashes whose next claim may start; the first is being started
 };
 

@@ -18,6 +18,7 @@ namespace millrace {
 struct ShardFigures {
     const BrokerCounters* broker;
     const TransportCounters* transport;   // null in simulations
+    const Ledger* ledger = nullptr;       // likewise
 };
 
 class SystemTopics {
@@ -30,6 +31,9 @@ public:
                   const std::function<void(std::string_view, std::string_view)>& publish) const;
 
 private:
+    void for_each_memory_class(
+        const std::function<void(std::string_view, std::string_view)>& publish) const;
+
     std::vector<ShardFigures> shards_;
     Instant started_;
 };

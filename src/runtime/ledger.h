@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -40,9 +41,17 @@ class Ledger {
 public:
     // The line of that name, made when missing. Start-up only; the reference stays valid.
     LedgerLine& line(std::string_view name);
+    // For the shard itself, or once its start-up is over.
     const std::deque<LedgerLine>& lines() const { return lines_; }
+    // Calls visit(const LedgerLine&) for each; from any thread, at any time.
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const LedgerLine& line : lines_) visit(line);
+    }
 
 private:
+    mutable std::mutex mutex_;   // the list of lines grows during start-up; counters need no lock
     std::deque<LedgerLine> lines_;
 };
 

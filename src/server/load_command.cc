@@ -16,10 +16,14 @@ namespace {
 constexpr uint32_t all_modes = 0x1f;
 constexpr uint32_t publishing =
     mode_bit(LoadMode::fanout) | mode_bit(LoadMode::fanin) | mode_bit(LoadMode::pair);
+constexpr uint32_t storm = mode_bit(LoadMode::storm);
 constexpr uint32_t source_count_max = 4'096;
 constexpr uint32_t connection_count_max = 4'000'000;
 constexpr uint32_t connection_count_default = 1'000;
 constexpr int64_t duration_default_s = 10;
+// One message a second, measured ones and warm-up: still a Duration.
+constexpr uint64_t message_count_max = 4'000'000'000;
+constexpr uint64_t run_seconds_max = 604'800;
 // A message carries its number and the time at which it was sent.
 constexpr uint32_t payload_bytes_min = 16;
 
@@ -144,6 +148,10 @@ constexpr std::array flags{
            connection_count_max, set_number<&L::subscriber_count>),
     number("--connect-rate", "COUNT", "new connections a second (no limit)", all_modes, 1,
            10'000'000, set_number<&L::connect_rate>),
+    number("--connects-outstanding", "COUNT", "connections on their way at the same time (512)",
+           all_modes & ~storm, 1, connection_count_max, set_number<&L::connects_outstanding_max>),
+    number("--rounds", "COUNT", "open all connections that often, after cutting all (1)", storm, 1,
+           1'000, set_number<&L::storm_round_count>),
     number("--payload", "BYTES", "payload of a message (64)", publishing, payload_bytes_min,
            16'777'216, set_number<&L::payload_bytes>),
     number("--qos", "0|1|2", "quality of service of publishes and subscriptions (0)", publishing, 0,
@@ -153,11 +161,16 @@ constexpr std::array flags{
     number("--window", "COUNT", "without a rate: messages a publisher keeps outstanding (1)",
            publishing, 1, 65'535, set_number<&L::window_count>),
     number("--messages", "COUNT", "stop after that many publishes", publishing, 1,
-           1'000'000'000'000, set_number<&L::message_count>),
+           message_count_max, set_number<&L::message_count>),
+    number("--warmup", "COUNT", "messages before the measured ones (a tenth of those)", publishing,
+           0, message_count_max,
+           [](LoadOptions& options, uint64_t value) { options.warmup_count = value; }),
     number("--duration", "SECONDS", "stop after that long (10 when no --messages)", all_modes, 1,
-           604'800, set_seconds<&L::duration>),
+           run_seconds_max, set_seconds<&L::duration>),
     number("--drain-timeout", "SECONDS", "wait that long for missing deliveries (10)", publishing,
            1, 3'600, set_seconds<&L::drain_timeout>),
+    number("--timeout", "SECONDS", "end the whole run after that long (a minute over its need)",
+           all_modes, 1, run_seconds_max, set_seconds<&L::run_timeout>),
     text("--topic", "TOPIC",
          "topic of fanout; prefix of the topics of fanin and pair "
          "(load/MODE)",
@@ -181,6 +194,8 @@ constexpr std::array flags{
                options.clean_start = false;
                return true;
            }),
+    number("--session-expiry", "SECONDS", "of kept sessions, MQTT 5 only (300)", all_modes, 0,
+           0xffff'ffff, set_number<&L::session_expiry_s>),
     toggle("--json", "report as one JSON object",
            [](LoadOptions& options, std::string_view) {
                options.json = true;
@@ -198,7 +213,8 @@ constexpr std::array modes{
     LoadModeName{LoadMode::fanout, "fanout", "few publishers to one topic of many subscribers"},
     LoadModeName{LoadMode::fanin, "fanin", "many publishers to few subscribers"},
     LoadModeName{LoadMode::pair, "pair", "each publisher to a subscriber of its own"},
-    LoadModeName{LoadMode::storm, "storm", "connect and disconnect over and over"},
+    LoadModeName{LoadMode::storm, "storm",
+                 "open all connections at once; with --rounds again after cutting all"},
 };
 
 std::string_view name_of(LoadMode mode) {
@@ -233,6 +249,17 @@ std::optional<Error> contradiction(const Given& given) {
     };
     if (auto error = both("--rate", "--window")) return error;
     return both("--shards", "--cpus");
+}
+
+// Only a kept session of MQTT 5 has an expiry interval of its own.
+std::optional<Error> expiry_fault(const Given& given, const LoadOptions& options) {
+    const auto expiry = given.find("--session-expiry");
+    if (expiry == given.end()) return std::nullopt;
+    if (!options.clean_start && options.mqtt_version == 5) return std::nullopt;
+    return Error{Errc::invalid_argument,
+                 fmt::format("--session-expiry {}: accepted with --keep-session and "
+                             "--mqtt-version 5",
+                             expiry->second)};
 }
 
 // Fills in the part that wasn't given (0): what `all` leaves, else 1 to many. `all` is 0 when it
@@ -317,6 +344,9 @@ Outcome<LoadOptions> make_load_options(LoadMode mode, const Given& given) {
         }
     }
     if (auto error = contradiction(given)) return tl::unexpected<Error>(std::move(*error));
+    if (auto error = expiry_fault(given, options)) {
+        return tl::unexpected<Error>(std::move(*error));
+    }
     split_connections(options, given.contains("--connections"));
     if (auto error = count_fault(options)) return tl::unexpected<Error>(std::move(*error));
     if (auto error = shard_fault(options)) return tl::unexpected<Error>(std::move(*error));

@@ -84,7 +84,9 @@ std::optional<Error> ServerOfShards::set_up() {
         if (auto error = set_up_shard(index)) return error;
     }
     std::vector<ShardFigures> figures;
-    for (const auto& shard : shards_) figures.push_back({&shard->counters, &shard->host->counters()});
+    for (const auto& shard : shards_) {
+        figures.push_back({&shard->counters, &shard->host->counters(), &shard->ledger});
+    }
     system_topics_ = std::make_unique<SystemTopics>(std::move(figures), monotonic_now());
     return std::nullopt;
 }
@@ -227,9 +229,8 @@ Stats ServerOfShards::stats() const {
         sum.protocol_errors += counters.protocol_errors.read();
         sum.bytes_received += transport.bytes_received.read();
         sum.bytes_sent += transport.bytes_sent.read();
-        for (const LedgerLine& line : shard->ledger.lines()) {
-            sum.memory_bytes += line.reserved_bytes.read();
-        }
+        shard->ledger.for_each(
+            [&](const LedgerLine& line) { sum.memory_bytes += line.reserved_bytes.read(); });
     }
     return sum;
 }

@@ -61,7 +61,7 @@ struct RegistrarFixture {
     }
     void done(uint32_t claimant, uint64_t hash = 10) {
         registrar.on_claim_done(
-            mail_of({MailKind::claim_done, false, false, claimant, 0, hash}, "id"));
+            mail_of({MailKind::claim_done, false, true, claimant, 0, hash}, "id"));
     }
     void ended(uint32_t from, bool still_known = false, uint64_t hash = 10) {
         registrar.on_session_ended(

@@ -102,6 +102,46 @@ TEST_CASE("load options: a flag that has no meaning in a mode is refused") {
           "--payload: has no meaning in load storm");
 }
 
+TEST_CASE("load options: what goes before the measured messages can be set, to none as well") {
+    CHECK(!options_of(LoadMode::fanout, {}).warmup_count);
+    CHECK(options_of(LoadMode::fanout, {{"--warmup", "0"}}).warmup_count == 0u);
+    CHECK(options_of(LoadMode::pair, {{"--warmup", "50"}}).warmup_count == 50u);
+    CHECK(fault_of(LoadMode::connect, {{"--warmup", "1"}}) ==
+          "--warmup: has no meaning in load connect");
+}
+
+TEST_CASE("load options: a storm has rounds and no bound of connects on their way") {
+    CHECK(options_of(LoadMode::storm, {}).storm_round_count == 1);
+    CHECK(options_of(LoadMode::storm, {{"--rounds", "3"}}).storm_round_count == 3);
+    CHECK(fault_of(LoadMode::storm, {{"--rounds", "0"}}) ==
+          "--rounds \"0\": accepted is 1 to 1000");
+    CHECK(fault_of(LoadMode::fanin, {{"--rounds", "3"}}) != "");
+    CHECK(options_of(LoadMode::connect, {{"--connects-outstanding", "7"}})
+              .connects_outstanding_max == 7);
+    CHECK(fault_of(LoadMode::storm, {{"--connects-outstanding", "7"}}) ==
+          "--connects-outstanding: has no meaning in load storm");
+}
+
+TEST_CASE("load options: a run may be given an end, come what may") {
+    CHECK(options_of(LoadMode::connect, {}).run_timeout == Duration::s(0));
+    CHECK(options_of(LoadMode::connect, {{"--timeout", "90"}}).run_timeout == Duration::s(90));
+    CHECK(fault_of(LoadMode::connect, {{"--timeout", "0"}}) != "");
+}
+
+TEST_CASE("load options: a session expiry is for kept sessions of MQTT 5") {
+    const LoadOptions options = options_of(
+        LoadMode::storm,
+        {{"--keep-session", "true"}, {"--mqtt-version", "5"}, {"--session-expiry", "30"}});
+    CHECK(options.session_expiry_s == 30);
+    CHECK(!options.clean_start);
+    const std::string refusal =
+        "--session-expiry 30: accepted with --keep-session and --mqtt-version 5";
+    CHECK(fault_of(LoadMode::storm, {{"--mqtt-version", "5"}, {"--session-expiry", "30"}}) ==
+          refusal);
+    CHECK(fault_of(LoadMode::storm, {{"--keep-session", "true"}, {"--session-expiry", "30"}}) ==
+          refusal);
+}
+
 TEST_CASE("load options: every number is refused past the ends of its range") {
     for (const LoadFlag& flag : load_flags()) {
         if (flag.set == nullptr) continue;

@@ -1,0 +1,304 @@
+"""What the programs beside this file share: brokers as processes, the load generator, memory and
+processor time from /proc, and how figures are printed and kept.
+
+Every process is started here with a configuration and a folder of its own, on a free loopback
+port, and ended by its process id. Nothing here judges a figure.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 30.0
+
+allowed_cores = sorted(os.sched_getaffinity(0))
+BROKER_CORE = allowed_cores[0]
+GENERATOR_CORE = allowed_cores[1 % len(allowed_cores)]
+
+
+class Failure(Exception):
+    """The measurement could not be made."""
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def progress(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- arguments ----------------------------------------------------------------------------------
+
+def argument_parser(description):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--millrace", default=os.path.join(FOLDER, "..", "build", "millrace"),
+                        help="the executable (build/millrace)")
+    parser.add_argument("--smoke", action="store_true",
+                        help="as small as it gets: only shows that this program works")
+    parser.add_argument("--write", action="store_true",
+                        help="keep the raw figures in perf/results/")
+    return parser
+
+
+def parse(parser):
+    options = parser.parse_args()
+    options.millrace = os.path.abspath(options.millrace)
+    if not os.access(options.millrace, os.X_OK):
+        parser.error("%s is not an executable; see --millrace" % options.millrace)
+    return options
+
+
+def numbers(text):
+    return [int(one) for one in text.split(",")]
+
+
+def mosquitto_path():
+    for path in (shutil.which("mosquitto"), "/usr/sbin/mosquitto"):
+        if path and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def available_brokers(wanted):
+    kinds = []
+    for kind in wanted.split(","):
+        if kind == "mosquitto" and not mosquitto_path():
+            say("mosquitto is not installed (Debian package mosquitto): left out.")
+        else:
+            kinds.append(kind)
+    return kinds
+
+
+# ---- /proc --------------------------------------------------------------------------------------
+
+def memory_bytes(pid):
+    """Resident memory, huge pages included (VmRSS doesn't count those)."""
+    kilobytes = 0
+    with open("/proc/%d/status" % pid) as status:
+        for line in status:
+            name, _, value = line.partition(":")
+            if name in ("VmRSS", "HugetlbPages"):
+                kilobytes += int(value.split()[0])
+    return kilobytes * 1024
+
+
+def cpu_seconds(pid):
+    """User and system time of the whole process, its ended threads included."""
+    with open("/proc/%d/stat" % pid) as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def settled_memory_bytes(pid, timeout_s=5.0):
+    """Resident memory once it has stood still for half a second."""
+    deadline = time.monotonic() + timeout_s
+    last, since = memory_bytes(pid), time.monotonic()
+    while time.monotonic() < deadline and time.monotonic() - since < 0.5:
+        time.sleep(0.05)
+        now = memory_bytes(pid)
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
+# ---- brokers ------------------------------------------------------------------------------------
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Broker:
+    """A running broker. `kind`: millrace or mosquitto; `arguments` go to `millrace serve`."""
+
+    def __init__(self, kind, options, arguments=(), cores=None):
+        self.kind, self.port = kind, free_port()
+        self.folder = tempfile.TemporaryDirectory(prefix="millrace-perf-")
+        self.output_path = os.path.join(self.folder.name, "output")
+        cores = [BROKER_CORE] if cores is None else cores
+        command = ["taskset", "-c", ",".join(map(str, cores))]
+        command += self._command(options, list(arguments))
+        with open(self.output_path, "wb") as output:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                            stderr=subprocess.STDOUT, cwd=self.folder.name,
+                                            preexec_fn=raise_open_file_limit)
+        self.pid = self.process.pid  # taskset becomes the broker: exec keeps the number
+        self._await_listening()
+
+    def _command(self, options, arguments):
+        if self.kind == "millrace":
+            return [options.millrace, "serve", "--listen", "127.0.0.1:%d" % self.port] + arguments
+        config = os.path.join(self.folder.name, "mosquitto.conf")
+        with open(config, "w") as out:
+            out.write("listener %d 127.0.0.1\nallow_anonymous true\npersistence false\n"
+                      "log_type error\nlog_type warning\nmax_queued_messages 0\n"
+                      "max_inflight_messages 0\nmax_connections -1\n" % self.port)
+        return [mosquitto_path(), "-c", config]
+
+    def _await_listening(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1.0).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+        text = self.text()
+        self.stop()
+        raise Failure("%s doesn't listen:\n%s" % (self.kind, text))
+
+    def text(self):
+        with open(self.output_path, "rb") as output:
+            return output.read().decode("utf-8", "replace")
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        if self.alive():
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.folder.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and not self.alive():
+            progress("%s ended by itself:\n%s" % (self.kind, self.text()[-4000:]))
+        self.stop()
+
+
+def raise_open_file_limit():
+    import resource
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+# ---- the load generator -------------------------------------------------------------------------
+
+def load(options, broker, mode, arguments, cores=None, timeout_s=300):
+    """Runs `millrace load` against `broker`; its report as a dict. Lost messages are a figure."""
+    cores = [GENERATOR_CORE] if cores is None else cores
+    command = ["taskset", "-c", ",".join(map(str, cores)), options.millrace, "load", mode,
+               "--port", str(broker.port), "--server-pid", str(broker.pid), "--json", "--quiet"]
+    command += [str(one) for one in arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=timeout_s, preexec_fn=raise_open_file_limit, check=False)
+    if not broker.alive():
+        raise Failure("%s ended under load:\n%s" % (broker.kind, broker.text()[-4000:]))
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise Failure("%s\nended with %d:\n%s%s" % (" ".join(command), done.returncode,
+                                                    done.stdout, done.stderr)) from None
+
+
+# ---- figures ------------------------------------------------------------------------------------
+
+class Spread:
+    """Smallest, median and largest of the rounds."""
+
+    def __init__(self, values):
+        self.values = list(values)
+        self.smallest, self.largest = min(self.values), max(self.values)
+        self.median = statistics.median(self.values)
+
+    def text(self, unit=1.0, decimals=0):
+        return " / ".join("%.*f" % (decimals, value / unit)
+                          for value in (self.smallest, self.median, self.largest))
+
+
+def table(head, rows):
+    """A Markdown table, padded so that it reads well in a terminal."""
+    cells = [list(map(str, row)) for row in [head] + rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+             for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    say("\n".join(lines))
+
+
+def first_line_of(command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        return (done.stdout or done.stderr).strip().split("\n")[0]
+    except OSError:
+        return "not found"
+
+
+def value_of(path, name):
+    with open(path) as lines:
+        for line in lines:
+            key, _, value = line.partition(":")
+            if key.strip() == name:
+                return value.strip()
+    return "unknown"
+
+
+def machine_sheet(options):
+    def contents(path):
+        try:
+            with open(path) as file:
+                return file.read().strip()
+        except OSError:
+            return "unknown"
+    mosquitto = mosquitto_path()
+    return {
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "processor": value_of("/proc/cpuinfo", "model name"),
+        "cores": len(allowed_cores),
+        "memory": value_of("/proc/meminfo", "MemTotal"),
+        "kernel": os.uname().release,
+        "congestion_control": contents("/proc/sys/net/ipv4/tcp_congestion_control"),
+        "huge_pages": value_of("/proc/meminfo", "HugePages_Total"),
+        "load_average_at_start": contents("/proc/loadavg"),
+        "millrace": first_line_of([options.millrace, "--version"]),
+        "mosquitto": first_line_of([mosquitto, "-h"]) if mosquitto else "not found",
+        "commit": first_line_of(["git", "-C", FOLDER, "describe", "--always", "--dirty"]),
+    }
+
+
+def say_machine(sheet):
+    say("%(cores)d cores of %(processor)s, %(memory)s, Linux %(kernel)s, %(congestion_control)s; "
+        "load average %(load_average_at_start)s" % sheet)
+    say("%(millrace)s (%(commit)s) beside %(mosquitto)s\n" % sheet)
+
+
+def write_result(options, name, sheet, figures):
+    if not options.write:
+        return
+    path = os.path.join(FOLDER, "results", "%s-%s.json" % (name, datetime.date.today()))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as out:
+        json.dump({"program": name, "arguments": sys.argv[1:], "machine": sheet,
+                   "figures": figures}, out, indent=1)
+        out.write("\n")
+    say("\nRaw figures: %s" % os.path.relpath(path))
+
+
+def run(main):
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        progress("%s: %s" % (os.path.basename(sys.argv[0]), failure))
+        sys.exit(1)

@@ -1,0 +1,86 @@
+// A broker inside your own program: start it, publish from the program, stop it.
+// It needs the public headers and the library, no more; the client beside it is a plain socket.
+// The status is 0 when all of it worked, 77 where the kernel has no io_uring for us.
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "millrace/millrace.h"
+#include "small_client.h"
+
+namespace {
+
+constexpr int skipped = 77;
+
+std::span<const uint8_t> bytes_of(std::string_view text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+int failed(const char* what) {
+    std::printf("failed: %s\n", what);
+    return 1;
+}
+
+int failed(const char* what, const millrace::Error& error) {
+    std::printf("failed: %s: %s\n", what, error.message.c_str());
+    return 1;
+}
+
+millrace::Config small_config() {
+    millrace::Config config;
+    config.listen = {{.host = "127.0.0.1", .port = 0}};  // any free port
+    config.shards.count = 2;
+    config.shards.connections_max = 100;
+    config.shards.memory_bytes_max = 64 * 1024 * 1024;
+    return config;
+}
+
+// What a client sees of the messages that the program publishes.
+int talk(millrace::Server& server) {
+    if (auto error = server.publish("example/status", bytes_of("ready"), 1, true)) {
+        return failed("publish a retained message", *error);
+    }
+    SmallClient client;
+    if (!client.connect(server.ports().front(), "example-client")) return failed("connect");
+    if (!client.subscribe("example/#")) return failed("subscribe");
+    const auto status = client.receive();
+    if (!status || status->payload != "ready" || !status->retain) return failed("the status");
+
+    if (auto error = server.publish("example/greeting", bytes_of("hello"), 1)) {
+        return failed("publish", *error);
+    }
+    const auto greeting = client.receive();
+    if (!greeting || greeting->topic != "example/greeting" || greeting->payload != "hello") {
+        return failed("the greeting");
+    }
+    std::printf("received \"%s\" on %s\n", greeting->payload.c_str(), greeting->topic.c_str());
+
+    const auto fault = server.publish("example/+", bytes_of("nobody"), 0);
+    if (!fault || fault->code != millrace::Errc::invalid_argument) {
+        return failed("a filter is not a topic to publish on");
+    }
+    if (server.stats().connections != 1) return failed("one connection is counted");
+    server.stop();
+    return client.is_closed_by_peer() ? 0 : failed("stop() closes connections");
+}
+
+}  // namespace
+
+int main() {
+    millrace::Config wrong = small_config();
+    wrong.mqtt.maximum_qos = 3;
+    millrace::Error error;
+    if (millrace::Server::create(wrong, error) != nullptr) return failed("refuse a wrong value");
+    std::printf("refused: %s\n", error.message.c_str());
+
+    const std::unique_ptr<millrace::Server> server =
+        millrace::Server::create(small_config(), error);
+    if (server == nullptr) {
+        std::printf("skipped: %s\n", error.message.c_str());
+        return error.code == millrace::Errc::unsupported ? skipped : 1;
+    }
+    if (auto fault = server->start()) return failed("start", *fault);
+    std::printf("millrace %s: %s\n", MILLRACE_VERSION, server->description().c_str());
+    return talk(*server);
+}
