@@ -72,6 +72,7 @@ void Fanout::to_overlapping(std::span<const Filter* const> filters) {
             return a->subscribers.count() < b->subscribers.count();
         });
     overlaps_.clear();
+    overlap_ids_.assign(1, {});
     for (const Filter* filter : filters) {
         if (filter != largest) collect_overlaps(*filter);
     }
@@ -81,7 +82,7 @@ void Fanout::to_overlapping(std::span<const Filter* const> filters) {
     for (const Subscriber& subscriber : largest->subscribers) {
         const Grant grant = subscriber.subscription->grant;
         const auto place = std::lower_bound(overlaps_.begin(), overlaps_.end(),
-                                            Overlap{subscriber.session, {}, false, 0, {}},
+                                            Overlap{subscriber.session, {}, false, 0},
                                             by_session);
         if (place == overlaps_.end() || place->session != subscriber.session) {
             to_subscriber(*subscriber.session, grant);
@@ -90,14 +91,12 @@ void Fanout::to_overlapping(std::span<const Filter* const> filters) {
         if (grant.no_local() && subscriber.session->hash == message_->publisher) continue;
         place->qos = std::max(place->qos, grant.qos());
         place->retain_as_published |= grant.retain_as_published();
-        if (grant.identifier() != 0 && place->id_count < std::size(place->ids)) {
-            place->ids[place->id_count++] = grant.identifier();
-        }
+        add_id(*place, grant.identifier());
     }
     for (const Overlap& overlap : overlaps_) {
         to_session(*overlap.session, {std::min(message_->qos, overlap.qos),
                                       overlap.retain_as_published && message_->retain,
-                                      std::span<const uint32_t>(overlap.ids, overlap.id_count)});
+                                      ids_of(overlap)});
     }
 }
 
@@ -105,10 +104,24 @@ void Fanout::collect_overlaps(const Filter& filter) {
     for (const Subscriber& subscriber : filter.subscribers) {
         const Grant grant = subscriber.subscription->grant;
         if (grant.no_local() && subscriber.session->hash == message_->publisher) continue;
-        Overlap overlap{subscriber.session, grant.qos(), grant.retain_as_published(), 0, {}};
-        if (grant.identifier() != 0) overlap.ids[overlap.id_count++] = grant.identifier();
+        Overlap overlap{subscriber.session, grant.qos(), grant.retain_as_published(), 0};
+        add_id(overlap, grant.identifier());
         overlaps_.push_back(overlap);
     }
+}
+
+void Fanout::add_id(Overlap& overlap, uint32_t id) {
+    if (id == 0) return;
+    overlap_ids_.push_back({id, overlap.last_id});
+    overlap.last_id = static_cast<uint32_t>(overlap_ids_.size() - 1);
+}
+
+std::span<const uint32_t> Fanout::ids_of(const Overlap& overlap) {
+    ids_.clear();
+    for (uint32_t place = overlap.last_id; place != 0; place = overlap_ids_[place].previous) {
+        ids_.push_back(overlap_ids_[place].id);
+    }
+    return ids_;
 }
 
 // Neighbours of one session become one.
@@ -120,9 +133,8 @@ void Fanout::merge_overlaps() {
             const Overlap& from = overlaps_[index];
             into.qos = std::max(into.qos, from.qos);
             into.retain_as_published |= from.retain_as_published;
-            for (uint8_t id = 0; id < from.id_count && into.id_count < std::size(into.ids); ++id) {
-                into.ids[into.id_count++] = from.ids[id];
-            }
+            // Neighbours come from several filters, one identifier each.
+            if (from.last_id != 0) add_id(into, overlap_ids_[from.last_id].id);
         } else {
             overlaps_[kept++] = overlaps_[index];
         }

@@ -57,8 +57,11 @@ private:
         Session* session;
         mqtt::Qos qos;
         bool retain_as_published;
-        uint8_t id_count;
-        uint32_t ids[7];
+        uint32_t last_id;          // place in overlap_ids_; 0: no identifier
+    };
+    struct OverlapId {
+        uint32_t id;
+        uint32_t previous;         // of the same receiver; 0: none
     };
 
     void begin(const Message& message, uint32_t routed_by);
@@ -66,6 +69,8 @@ private:
     void to_filter(const Filter& filter);
     void to_overlapping(std::span<const Filter* const> filters);
     void collect_overlaps(const Filter& filter);
+    void add_id(Overlap& overlap, uint32_t id);
+    std::span<const uint32_t> ids_of(const Overlap& overlap);
     void merge_overlaps();
     void to_subscriber(Session& session, Grant grant);
     void to_session(Session& session, const Delivery& delivery);
@@ -94,7 +99,10 @@ private:
     const Message* message_ = nullptr;
     uint32_t routed_by_ = 0;
     StoredMessage* stored_ = nullptr;   // made when the first receiver needs it
+    // Of a message that several filters match; kept for their memory.
     std::vector<Overlap> overlaps_;
+    std::vector<OverlapId> overlap_ids_;   // the first one is unused
+    std::vector<uint32_t> ids_;
 };
 
 }  // namespace millrace

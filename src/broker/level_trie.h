@@ -173,6 +173,22 @@ public:
         }
     }
 
+    // Every value, in no stated order. The visit may not change the trie.
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        const Node* node = &root_;
+        for (;;) {
+            if (node->value != Value{}) visit(node->value);
+            const Node* next = node->first_child;
+            while (next == nullptr) {
+                if (node == &root_) return;
+                next = node->next_sibling;
+                if (next == nullptr) node = node->parent;
+            }
+            node = next;
+        }
+    }
+
 private:
     struct Node {
         Node* parent = nullptr;  // null for the root only

@@ -6,8 +6,7 @@ RetainedStore::RetainedStore(ShardContext& context, MessageStore& store)
     : context_(context), store_(store), messages_(context.heap, context.hash_key) {}
 
 RetainedStore::~RetainedStore() {
-    messages_.match_filter("#", [&](StoredMessage* message) { store_.release(*message); });
-    messages_.match_filter("$SYS/#", [&](StoredMessage* message) { store_.release(*message); });
+    messages_.for_each([&](StoredMessage* message) { store_.release(*message); });
 }
 
 bool RetainedStore::set(const Message& message) {

@@ -112,7 +112,7 @@ TEST_CASE("faults: publishes that break a rule") {
     packet = {.topic = "t", .payload = as_bytes(large)};
     fixture.expect(bytes_of(packet), Reason::packet_too_large);
     fixture.expect({0x30, 0x04, 0, 1, '#', 0}, Reason::topic_name_invalid);
-    fixture.expect({0x30, 0x03, 0, 0, 0}, Reason::topic_name_invalid);     // no topic, no alias
+    fixture.expect({0x30, 0x03, 0, 0, 0}, Reason::protocol_error);         // no topic, no alias
 }
 
 TEST_CASE("faults: more QoS 2 publishes unreleased than the receive maximum") {

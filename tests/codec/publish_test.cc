@@ -77,7 +77,7 @@ TEST_CASE("publish: topics are checked") {
         {"no body", "", Reason::malformed_packet},
     });
     check_verdicts(qos_0_v5, {
-        {"empty", "<> {}", Reason::topic_name_invalid},
+        {"empty", "<> {}", Reason::protocol_error},
         {"empty with alias", "<> {23 0001}", Reason::success},
         {"with alias", "<a> {23 ffff}", Reason::success},
         {"alias 0", "<a> {23 0000}", Reason::topic_alias_invalid},

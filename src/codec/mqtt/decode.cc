@@ -77,8 +77,11 @@ Reason parse_publish(Version version, uint8_t flags, Bytes body, Publish& publis
         if (why != Reason::success) return why;
     }
     const bool named = !publish.topic.empty() || publish.properties.topic_alias != 0;
+    if (!named) {  // 3.3.2.1
+        return version == Version::v5 ? Reason::protocol_error : Reason::topic_name_invalid;
+    }
     // A string has no U+0000, so this is all of is_valid_topic.
-    if (!named || has_wildcard(publish.topic)) return Reason::topic_name_invalid;
+    if (has_wildcard(publish.topic)) return Reason::topic_name_invalid;
     const bool is_text = publish.properties.payload_format.value_or(0) == 1;
     if (is_text && !is_well_formed_utf8(publish.payload)) return Reason::payload_format_invalid;
     return Reason::success;

@@ -20,8 +20,8 @@ using Decoded = tl::expected<T, Reason>;
 //          client_identifier_not_valid for an empty id without clean session in 3.1.1.
 Decoded<Connect> decode_connect(Bytes body);
 Decoded<Connack> decode_connack(Version version, Bytes body);
-// topic_name_invalid for wildcards or an empty topic without alias; topic_alias_invalid for
-// alias 0. A payload whose format indicator says UTF-8 is checked: payload_format_invalid.
+// topic_name_invalid for wildcards; protocol_error for an empty topic without alias (3.1.1:
+// topic_name_invalid); topic_alias_invalid for alias 0. A payload whose format indicator says UTF-8 is checked: payload_format_invalid.
 Decoded<Publish> decode_publish(Version version, uint8_t flags, Bytes body);
 Decoded<Ack> decode_ack(Version version, PacketType type, Bytes body);
 // topic_filter_invalid is not reported here: a bad filter fails alone (see is_valid_filter).
