@@ -142,7 +142,7 @@ void Fanout::merge_overlaps() {
     overlaps_.resize(kept);
 }
 
-void Fanout::deliver_shared(const Message& message, SharedGroup& group, uint32_t routed_by) {
+void Fanout::deliver_shared(const Message& message, SharedGroup& group) {
     const uint32_t count = group.subscribers.count();
     if (count == 0) return;
     const Subscriber* members = group.subscribers.begin();
@@ -155,7 +155,7 @@ void Fanout::deliver_shared(const Message& message, SharedGroup& group, uint32_t
         break;
     }
     ++group.local_turn;
-    begin(message, routed_by);
+    begin(message, any_shard);
     to_subscriber(*chosen->session, chosen->subscription->grant);
     end();
 }
@@ -170,7 +170,10 @@ void Fanout::deliver_retained(const Message& message, Session& session, Grant gr
 }
 
 void Fanout::to_session(Session& session, const Delivery& delivery) {
-    if (session.is_moving && !session.extras->move->is_served_by(routed_by_)) return;
+    if (session.is_moving && routed_by_ != any_shard &&
+        !session.extras->move->is_served_by(routed_by_)) {
+        return;
+    }
     if (session.connection != nullptr) {
         if (delivery.qos == mqtt::Qos::at_most_once) {
             send_at_most_once(*session.connection, delivery);

@@ -33,7 +33,8 @@ public:
     void deliver(const Message& message, std::span<const Filter* const> filters,
                  uint32_t routed_by);
     // To one member of a shared group: a connected one if there is any.
-    void deliver_shared(const Message& message, SharedGroup& group, uint32_t routed_by);
+    // Also to one that is moving: only this copy goes to the group, on whichever shard it counts.
+    void deliver_shared(const Message& message, SharedGroup& group);
     // A retained message for a new subscription (3.3.1.3): sent with the retain flag.
     void deliver_retained(const Message& message, Session& session, Grant grant);
 
@@ -97,7 +98,8 @@ private:
 
     // Of the delivery at hand.
     const Message* message_ = nullptr;
-    uint32_t routed_by_ = 0;
+    static constexpr uint32_t any_shard = UINT32_MAX;
+    uint32_t routed_by_ = 0;            // any_shard: counts on either side of a session's move
     StoredMessage* stored_ = nullptr;   // made when the first receiver needs it
     // Of a message that several filters match; kept for their memory.
     std::vector<Overlap> overlaps_;

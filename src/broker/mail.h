@@ -42,7 +42,7 @@ enum class MailKind : uint8_t {
 
 struct PublishMail {     // then: group_count ids of shared groups (uint64_t), the canonical message
     MailKind kind;       // publish or deliver
-    uint8_t unused;
+    uint8_t groups_only; // deliver: 1: plain subscribers have had it
     uint16_t group_count;
     uint32_t canonical_bytes;
     Instant expires;

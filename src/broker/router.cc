@@ -65,19 +65,19 @@ Routed Router::route(const Message& message) {
     if (message.retain && !retained_.set(message)) context_.counters.dropped_exhausted.add();
     match(message);
     for (uint64_t left = shard_mask_; left != 0; left &= left - 1) {
-        post_deliver(static_cast<uint32_t>(std::countr_zero(left)), message);
+        post_deliver(static_cast<uint32_t>(std::countr_zero(left)), message, false);
     }
     deliver_local(message, context_.self());
     const bool wanted = shard_mask_ != 0 || !matched_.empty() || !own_groups_.empty();
     return wanted ? Routed::delivered : Routed::no_subscribers;
 }
 
-void Router::post_deliver(uint32_t to, const Message& message) {
+void Router::post_deliver(uint32_t to, const Message& message, bool groups_only) {
     if (context_.mailbox.overflow_bytes(to) > context_.config.queues.mailbox_bytes_max) {
         context_.counters.dropped_exhausted.add();
         return;
     }
-    PublishMail mail{MailKind::deliver, 0, 0, canonical_bytes(message), message.expires,
+    PublishMail mail{MailKind::deliver, groups_only, 0, canonical_bytes(message), message.expires,
                      message.topic_hash, message.publisher};
     for (const GroupPick& pick : picks_) mail.group_count += pick.shard == to ? 1 : 0;
     const size_t groups_bytes = mail.group_count * sizeof(uint64_t);
@@ -102,11 +102,12 @@ void Router::on_deliver(uint32_t from, Bytes bytes) {
 
     matched_.clear();
     own_groups_.clear();
-    if (const Filter* exact = index_.find_exact(message.topic_hash, message.topic)) {
-        matched_.push_back(exact);
-    }
+    const bool to_all = mail.groups_only == 0;
+    const Filter* exact =
+        to_all ? index_.find_exact(message.topic_hash, message.topic) : nullptr;
+    if (exact != nullptr) matched_.push_back(exact);
     index_.match(message.topic, [&](ReplicatedFilter& filter) {
-        if (filter.subscribers.count() > 0) matched_.push_back(&filter);
+        if (to_all && filter.subscribers.count() > 0) matched_.push_back(&filter);
         for (SharedGroup* group = filter.groups; group != nullptr; group = group->next) {
             for (size_t offset = 0; offset < groups.size(); offset += sizeof(uint64_t)) {
                 uint64_t id;
@@ -120,7 +121,20 @@ void Router::on_deliver(uint32_t from, Bytes bytes) {
 
 void Router::deliver_local(const Message& message, uint32_t routed_by) {
     fanout_.deliver(message, matched_, routed_by);
-    for (SharedGroup* group : own_groups_) fanout_.deliver_shared(message, *group, routed_by);
+    for (SharedGroup* group : own_groups_) {
+        if (group->subscribers.count() > 0) fanout_.deliver_shared(message, *group);
+        else pass_on(message, *group);
+    }
+}
+
+// The group's last member here went away while the message was on its way: another shard has
+// members, as far as this one knows.
+void Router::pass_on(const Message& message, SharedGroup& group) {
+    if (group.present_mask == 0) return;
+    const GroupPick pick{group.pick_shard(), group.id};
+    if (pick.shard == context_.self()) return;
+    picks_.assign(1, pick);
+    post_deliver(pick.shard, message, true);
 }
 
 uint32_t Router::announce(const Filter& filter, uint32_t request, bool wants_retained) {

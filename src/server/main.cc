@@ -57,8 +57,9 @@ ExitCode serve(const ServeCommand& command) {
         addresses += fmt::format("{}{}{}{}:{}", index == 0 ? "" : ", ", is_v6 ? "[" : "", host,
                                  is_v6 ? "]" : "", server->ports()[index]);
     }
-    fmt::print(stderr, "millrace {} listens on {}; {}\n", MILLRACE_VERSION, addresses,
+    fmt::print("millrace {} listens on {}; {}\n", MILLRACE_VERSION, addresses,
                server->description());
+    std::fflush(stdout);
     wait_for_stop_signal();
     fmt::print(stderr, "millrace: stopping\n");
     server->stop();

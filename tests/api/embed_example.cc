@@ -36,31 +36,38 @@ millrace::Config small_config() {
     return config;
 }
 
-// What a client sees of the messages that the program publishes.
+bool expect(SmallClient& client, std::string_view topic, std::string_view payload, bool retain) {
+    const auto message = client.receive();
+    if (!message) return false;
+    std::printf("received \"%s\" on %s%s\n", message->payload.c_str(), message->topic.c_str(),
+                message->retain ? ", retained" : "");
+    return message->topic == topic && message->payload == payload && message->retain == retain;
+}
+
+// What clients see of the messages that the program publishes.
 int talk(millrace::Server& server) {
-    if (auto error = server.publish("example/status", bytes_of("ready"), 1, true)) {
-        return failed("publish a retained message", *error);
-    }
     SmallClient client;
     if (!client.connect(server.ports().front(), "example-client")) return failed("connect");
     if (!client.subscribe("example/#")) return failed("subscribe");
-    const auto status = client.receive();
-    if (!status || status->payload != "ready" || !status->retain) return failed("the status");
-
-    if (auto error = server.publish("example/greeting", bytes_of("hello"), 1)) {
+    if (auto error = server.publish("example/greeting", bytes_of("hello"), 0)) {
         return failed("publish", *error);
     }
-    const auto greeting = client.receive();
-    if (!greeting || greeting->topic != "example/greeting" || greeting->payload != "hello") {
-        return failed("the greeting");
+    if (!expect(client, "example/greeting", "hello", false)) return failed("the greeting");
+
+    if (auto error = server.publish("example/status", bytes_of("ready"), 1, true)) {
+        return failed("publish a retained message", *error);
     }
-    std::printf("received \"%s\" on %s\n", greeting->payload.c_str(), greeting->topic.c_str());
+    if (!expect(client, "example/status", "ready", false)) return failed("the status");
+    SmallClient late_client;
+    if (!late_client.connect(server.ports().front(), "late-client")) return failed("connect");
+    if (!late_client.subscribe("example/status")) return failed("subscribe");
+    if (!expect(late_client, "example/status", "ready", true)) return failed("the kept status");
 
     const auto fault = server.publish("example/+", bytes_of("nobody"), 0);
     if (!fault || fault->code != millrace::Errc::invalid_argument) {
         return failed("a filter is not a topic to publish on");
     }
-    if (server.stats().connections != 1) return failed("one connection is counted");
+    if (server.stats().connections != 2) return failed("two connections are counted");
     server.stop();
     return client.is_closed_by_peer() ? 0 : failed("stop() closes connections");
 }

@@ -55,13 +55,24 @@ bool SmallClient::subscribe(std::string_view filter) {
     append_text(body, filter);
     body.push_back(1);  // quality of service
     if (!send_packet(subscribe_first, body)) return false;
-    const std::optional<Packet> answer = read_packet();
+    std::optional<Packet> answer = read_packet();
+    // Messages may come before the answer (3.8.4).
+    while (answer && (answer->first & 0xf0) == publish_type) {
+        early_.push_back(std::move(*answer));
+        answer = read_packet();
+    }
     return answer && answer->first == suback_first && answer->body.size() == 3 &&
            answer->body[2] == 1;
 }
 
 std::optional<ReceivedMessage> SmallClient::receive() {
-    const std::optional<Packet> packet = read_packet();
+    std::optional<Packet> packet;
+    if (early_.empty()) {
+        packet = read_packet();
+    } else {
+        packet = std::move(early_.front());
+        early_.pop_front();
+    }
     if (!packet || (packet->first & 0xf0) != publish_type) return std::nullopt;
     const std::vector<uint8_t>& body = packet->body;
     if (body.size() < 2) return std::nullopt;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,4 +44,5 @@ private:
     bool read_bytes(uint8_t* bytes, size_t count);
 
     int socket_ = -1;
+    std::deque<Packet> early_;  // publishes that came before a SUBACK
 };

@@ -1,7 +1,7 @@
-// Simulates brokers, clients and a bad network; see README.md beside it.
+// Simulates brokers, clients and a bad network. Everything follows from the seed.
 //
-//     broker_sim --seed=N [--steps=M] [--verbose]   one run, to repeat a failure
-//     broker_sim --seeds=COUNT [--first=N]          that many runs
+//     broker_sim --seed=N [--steps=M] [--trace]   one run, to repeat a failure
+//     broker_sim --seeds=COUNT [--first=N]          that many runs (--verbose: what each did)
 //     broker_sim --self-test                        plants faults; the checkers have to find them
 //     broker_sim --limits=COUNT                     runs with low limits: drops are counted
 #include <charconv>
@@ -26,6 +26,7 @@ struct Options {
     uint64_t count = 1;
     uint32_t steps = 3'000;
     bool is_verbose = false;
+    bool is_traced = false;
     bool is_self_test = false;
     bool with_limits = false;
 };
@@ -47,6 +48,7 @@ bool run_random(uint64_t seed, const Options& options) {
     note_run("--seed=", seed, options.steps);
     try {
         RandomRun run(seed, options.steps, Sabotage::none);
+        if (options.is_traced) run.trace();
         run.run();
         if (options.is_verbose) fmt::print("seed {}: {}\n", seed, run.summary());
         return true;
@@ -97,6 +99,7 @@ bool parse(std::string_view argument, Options& options) {
     }
     if (number("--limits=", options.count)) return options.with_limits = true;
     if (argument == "--verbose") return options.is_verbose = true;
+    if (argument == "--trace") return options.is_traced = true;
     if (argument == "--self-test") return options.is_self_test = true;
     return false;
 }

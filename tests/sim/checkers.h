@@ -10,11 +10,12 @@
 
 #include <deque>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "codec/mqtt/packet.h"
 #include "world.h"
@@ -34,7 +35,8 @@ struct SentMessage {
     uint64_t sent_epoch = never;
     uint32_t times_sent = 0;
     uint64_t acked_epoch = never;
-    std::vector<uint32_t> copies;    // by client; retained ones not counted
+    std::vector<uint32_t> copies;    // by client, in its present session; no retained ones
+    uint32_t former_copies = 0;      // in sessions that have ended
 };
 
 struct Span {
@@ -63,6 +65,15 @@ public:
     // How often a client shall report this delivery: once, but for the planted fault.
     uint32_t times_to_report(const mqtt::Publish& packet);
 
+    void set_traced() { is_traced_ = true; }
+    template <class... Values>
+    void trace(uint32_t client, fmt::format_string<Values...> text, Values&&... values) const {
+        if (!is_traced_) return;
+        fmt::print("{:6} client {} ", world_.now().to_ms(), client);
+        fmt::print(text, std::forward<Values>(values)...);
+        fmt::print("\n");
+    }
+
     // Publishes.
     uint32_t add_message(SentMessage message);
     void on_sent(uint32_t id);
@@ -82,7 +93,8 @@ public:
 
     // A delivery that isn't a duplicate by the rules of its connection.
     void on_delivered(uint32_t client, const mqtt::Publish& packet, std::string_view topic);
-    bool has_delivered(uint32_t client, const mqtt::Publish& packet) const;
+    // The message's number, as its payload tells; UINT32_MAX for an empty one.
+    static uint32_t message_of(const mqtt::Publish& packet);
     // After everything has settled.
     void finish() const;
     // What a new subscriber of everything retained got: topic to payload.
@@ -97,16 +109,17 @@ private:
     void check_identifiers(uint32_t client, const mqtt::Publish& packet,
                            std::string_view topic) const;
     void check_order(uint32_t client, uint32_t id, mqtt::Qos delivered_qos);
+    bool may_be_cleared_late(std::string_view topic, uint32_t last_acked) const;
     void check_complete(uint32_t id) const;
     void check_groups(uint32_t id) const;
     [[noreturn]] void fail(uint32_t client, uint32_t id, std::string_view what) const;
 
     World& world_;
+    bool is_traced_ = false;
     Sabotage sabotage_ = Sabotage::none;
     uint32_t sabotage_countdown_ = 100;   // deliveries with QoS 2
     std::vector<SentMessage> messages_;
     std::vector<std::vector<Span>> spans_;   // by client
-    std::set<std::pair<uint32_t, uint32_t>> retained_copies_;   // client, message
     // By receiver, publisher, topic, and both qualities of service: the latest first delivery.
     std::map<std::tuple<uint32_t, uint32_t, std::string, int, int>, uint32_t> latest_;
 };

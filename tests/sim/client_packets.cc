@@ -68,6 +68,7 @@ void Client::on_connack(Bytes body) {
         checkers_.on_session_gone(index_);
         forget_session();
     }
+    checkers_.trace(index_, "is connected, session {}", packet->session_present);
     state_ = State::online;
     session_is_kept_ = expiry_ == Expiry::long_one;
     for (const Outgoing& outgoing : outgoing_) {   // 4.4
@@ -90,6 +91,9 @@ void Client::on_publish(uint8_t flags, Bytes body) {
     const auto packet = mqtt::decode_publish(version_, flags, body);
     if (!packet) fail("malformed PUBLISH");
     const std::string topic = topic_of(*packet);
+    checkers_.trace(index_, "gets packet {}{}, qos {}, topic {}: {:.8}", packet->packet_id,
+                    packet->duplicate ? " again" : "", static_cast<int>(packet->qos), topic,
+                    as_text(packet->payload));
     if (!note_received(*packet)) return;
     if (packet->retain) retained_[topic] = std::string(as_text(packet->payload));
     for (uint32_t times = checkers_.times_to_report(*packet); times > 0; --times) {
@@ -109,13 +113,15 @@ bool Client::note_received(const mqtt::Publish& packet) {
     }
     if (!open_.insert(id).second) fail(fmt::format("packet {} sent twice over one connection", id));
     if (open_.size() > receive_maximum_) fail("receive maximum exceeded");
-    const bool is_known = packet.duplicate && unfinished_.contains(id);
     unfinished_.insert(id);
     if (packet.qos == mqtt::Qos::at_least_once) {
         due_acks_.push_back({mqtt::PacketType::puback, id});
-        if (!packet.duplicate) return true;
         // Our acknowledgement may have been lost: only what was never seen counts.
-        return !is_known && !checkers_.has_delivered(index_, packet);
+        const uint32_t message = Checkers::message_of(packet);
+        const auto seen = seen_qos1_.find(id);
+        const bool is_seen = seen != seen_qos1_.end() && seen->second == message;
+        seen_qos1_[id] = message;
+        return !packet.duplicate || !is_seen;
     }
     due_acks_.push_back({mqtt::PacketType::pubrec, id});
     return received_qos2_.insert(id).second;
@@ -124,6 +130,8 @@ bool Client::note_received(const mqtt::Publish& packet) {
 void Client::on_ack(mqtt::PacketType type, Bytes body) {
     const auto packet = mqtt::decode_ack(version_, type, body);
     if (!packet) fail("malformed acknowledgement");
+    checkers_.trace(index_, "gets answer {} to packet {}", static_cast<int>(type),
+                    packet->packet_id);
     if (type == mqtt::PacketType::pubrel) {
         received_qos2_.erase(packet->packet_id);
         due_acks_.push_back({mqtt::PacketType::pubcomp, packet->packet_id});

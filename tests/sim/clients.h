@@ -137,6 +137,7 @@ private:
     bool session_is_kept_ = false;  // the server has promised to keep it
     std::deque<Outgoing> outgoing_;
     std::set<uint16_t> received_qos2_;
+    std::map<uint16_t, uint32_t> seen_qos1_;   // by identifier: the message that came with it last
     std::set<uint16_t> unfinished_;   // identifiers the server may not use for something new
     std::set<std::string> filters_;
     std::map<std::string, std::string> retained_;

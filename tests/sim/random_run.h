@@ -15,6 +15,7 @@ namespace millrace::sim {
 class RandomRun {
 public:
     RandomRun(uint64_t seed, uint32_t steps, Sabotage sabotage);
+    void trace() { checkers_.set_traced(); }   // prints what clients do and get
     void run();
     std::string summary() const;
 
