@@ -15,6 +15,7 @@ quickstart_packages=(mosquitto-clients)
 test_packages=(
     python3 python3-paho-mqtt mosquitto
     clang-14 libclang-rt-14-dev  # fuzz targets
+    libbenchmark-dev valgrind    # perf/
     shellcheck
 )
 

@@ -113,7 +113,7 @@ void Broker::announce_moved(const Session* session, const MoveMail& state) {
         const Bytes text = as_bytes(SubscriptionIndex::text_of(*own->filter, scratch));
         switch (own->filter->kind) {
         case Filter::Kind::exact:
-            parcels[context_.home_of(static_cast<ExactFilter&>(*own->filter).hash)].put_bytes(text);
+            parcels[context_.home_of(context_.hash(as_text(text)))].put_bytes(text);
             break;
         case Filter::Kind::wildcard:
             for (ParcelWriter& parcel : parcels) parcel.put_bytes(text);

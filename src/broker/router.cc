@@ -141,10 +141,11 @@ uint32_t Router::announce(const Filter& filter, uint32_t request, bool wants_ret
     switch (filter.kind) {
     case Filter::Kind::exact: {
         const ExactFilter& exact = static_cast<const ExactFilter&>(filter);
-        const uint32_t home = context_.home_of(exact.hash);
+        const uint64_t hash = context_.hash(exact.text());
+        const uint32_t home = context_.home_of(hash);
         if (home == context_.self()) return 0;
         post_mail(context_.mailbox, home,
-                  InterestMail{MailKind::interest, true, wants_retained, 0, request, exact.hash},
+                  InterestMail{MailKind::interest, true, wants_retained, 0, request, hash},
                   exact.text());
         return 1;
     }

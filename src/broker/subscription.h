@@ -115,13 +115,15 @@ struct Filter {
     Kind kind = Kind::exact;
 };
 
-// An exact filter; its text stands behind it.
+// An exact filter; its text stands behind it. One a device is the rule, so its length is money.
 struct ExactFilter : Filter {
+    uint32_t table_hash = 0;    // the low half of ShardContext::hash(text)
     ExactFilter* table_next = nullptr;
-    uint64_t hash = 0;
 
     std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), text_bytes}; }
 };
+
+static_assert(sizeof(ExactFilter) == 40);
 
 struct SharedGroup;
 

@@ -108,11 +108,14 @@ void SubscriptionIndex::remove(Session& session, Subscription& subscription) {
 }
 
 ExactFilter* SubscriptionIndex::find_exact(uint64_t hash, std::string_view topic) const {
-    return exact_.find(hash, [&](const ExactFilter& filter) { return filter.text() == topic; });
+    return exact_.find(static_cast<uint32_t>(hash),
+                       [&](const ExactFilter& filter) { return filter.text() == topic; });
 }
 
 bool SubscriptionIndex::knows_hash(uint64_t hash) const {
-    return exact_.find(hash, [](const ExactFilter&) { return true; }) != nullptr;
+    return exact_.find(static_cast<uint32_t>(hash), [&](const ExactFilter& filter) {
+               return context_.hash(filter.text()) == hash;
+           }) != nullptr;
 }
 
 Filter* SubscriptionIndex::find_filter(std::string_view text) const {
@@ -135,7 +138,7 @@ Filter* SubscriptionIndex::find_or_make(std::string_view text) {
 ExactFilter* SubscriptionIndex::make_exact(uint64_t hash, std::string_view text) {
     ExactFilter* filter = make_with_text<ExactFilter>(context_.heap, filter_line_, text);
     if (filter == nullptr) return nullptr;
-    filter->hash = hash;
+    filter->table_hash = static_cast<uint32_t>(hash);
     exact_.insert(*filter);
     return filter;
 }

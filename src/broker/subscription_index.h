@@ -63,7 +63,7 @@ public:
 private:
     struct ExactTraits {
         static ExactFilter*& next(ExactFilter& filter) { return filter.table_next; }
-        static uint64_t hash(const ExactFilter& filter) { return filter.hash; }
+        static uint64_t hash(const ExactFilter& filter) { return filter.table_hash; }
     };
 
     Filter* find_or_make(std::string_view filter);

@@ -181,8 +181,9 @@ void Checkers::on_delivered(uint32_t client, const mqtt::Publish& packet, std::s
 }
 
 uint32_t Checkers::times_to_report(const mqtt::Publish& packet) {
+    constexpr uint32_t deliveries_a_fault = 10;
     if (sabotage_ == Sabotage::none || packet.qos != mqtt::Qos::exactly_once || packet.retain ||
-        sabotage_countdown_-- != 0) {
+        ++sabotage_count_ % deliveries_a_fault != 0) {
         return 1;
     }
     return sabotage_ == Sabotage::lose_publish ? 0 : 2;
@@ -190,7 +191,8 @@ uint32_t Checkers::times_to_report(const mqtt::Publish& packet) {
 
 void Checkers::check_order(uint32_t client, uint32_t id, mqtt::Qos delivered_qos) {
     const SentMessage& message = messages_[id];
-    if (message.copies[client] > 1) return;
+    // What was sent again may be new to one who has subscribed between the two.
+    if (message.copies[client] > 1 || message.times_sent > 1) return;
     for (const Span& span : spans_[client]) {   // a group's messages may take different ways
         if (span.is_shared && mqtt::matches(span.inner, message.topic)) return;
     }
@@ -285,7 +287,8 @@ bool Checkers::may_be_cleared_late(std::string_view topic, uint32_t last_acked) 
 
 // Each retained topic has one publisher. What it sent last and got acknowledged is there, or
 // something that it sent later.
-void Checkers::check_retained(const std::map<std::string, std::string>& retained) const {
+void Checkers::check_retained(const std::map<std::string, std::string>& retained,
+                              bool may_be_incomplete) const {
     for (const std::string& topic : retained_topics()) {
         uint32_t last_acked = UINT32_MAX;
         bool may_be_cleared = false;
@@ -301,7 +304,7 @@ void Checkers::check_retained(const std::map<std::string, std::string>& retained
         const SentMessage& last = messages_[last_acked];
         const auto place = retained.find(topic);
         if (place == retained.end()) {
-            if (!may_be_cleared) fail(0, last_acked, "is not retained");
+            if (!may_be_cleared && !may_be_incomplete) fail(0, last_acked, "is not retained");
             continue;
         }
         const uint32_t there = static_cast<uint32_t>(std::stoul(place->second));

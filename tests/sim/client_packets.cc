@@ -70,6 +70,7 @@ void Client::on_connack(Bytes body) {
     }
     checkers_.trace(index_, "is connected, session {}", packet->session_present);
     state_ = State::online;
+    insists_on_clean_start_ = false;
     session_is_kept_ = expiry_ == Expiry::long_one;
     for (const Outgoing& outgoing : outgoing_) {   // 4.4
         if (outgoing.is_released) send_ack(mqtt::PacketType::pubrel, outgoing.packet_id);

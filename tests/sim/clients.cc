@@ -99,8 +99,11 @@ void Client::connect(bool clean_start) {
     pipe_->to_client_bytes_max = chance(20) ? 64 + random_.below(1'000) : 65'536;
     world_.open(random_.below(world_.shard_count()), pipe_);
     state_ = State::connecting;
-    clean_start_ = clean_start || ending_;
-    if (clean_start_) forget_session();   // both sides do, whether the answer comes or not (3.1.2.4)
+    // Both sides forget the session (3.1.2.4). Until the server has said so the client insists:
+    // it couldn't go on with a session that it has forgotten.
+    insists_on_clean_start_ |= clean_start || ending_;
+    clean_start_ = insists_on_clean_start_;
+    if (clean_start_) forget_session();
 
     mqtt::Connect packet;
     packet.version = version_;

@@ -113,6 +113,7 @@ private:
     std::vector<std::shared_ptr<Pipe>> ghosts_;     // left behind, not yet closed by the server
     State state_ = State::offline;
     bool ending_ = false;
+    bool insists_on_clean_start_ = false;
     bool settling_ = false;
     uint64_t wait_for_epoch_ = 0;   // after a CONNECT without an answer: let it take its course
     std::shared_ptr<Pipe> wait_for_pipe_;

@@ -117,9 +117,11 @@ void RandomRun::look_at_retained() {
                                                 static_cast<uint32_t>(clients_.size())));
     Client& looking = *clients_.back();
     settle();
+    const uint64_t dropped_before = world_.total(&BrokerCounters::dropped_slow_receiver);
     looking.subscribe_to_retained();
     settle();
-    checkers_.check_retained(looking.retained());
+    checkers_.check_retained(looking.retained(),
+                             world_.total(&BrokerCounters::dropped_slow_receiver) != dropped_before);
     for (const std::string& topic : checkers_.retained_topics()) {
         looking.publish_clear(topic);
         settle();
@@ -166,6 +168,7 @@ void RandomRun::check_nothing_left() const {
 std::string RandomRun::summary() const {
     uint64_t copies = 0;
     for (const SentMessage& message : checkers_.messages()) {
+        copies += message.former_copies;
         for (const uint32_t count : message.copies) copies += count;
     }
     return fmt::format("{} shards, {} clients, {} messages, {} copies, {} takeovers, {} moves",
