@@ -117,7 +117,9 @@ private:
     bool accept_limits(MqttConnection& client, const mqtt::Connect& packet);
     bool send_connack(Connection& connection, const Session& session,
                       const mqtt::Connect& packet, bool assigned, bool session_present);
-    void refuse_connect(Connection& connection, mqtt::Version version, mqtt::Reason reason);
+    // A packet longer than `packet_bytes_max` goes without its reason string.
+    void refuse_connect(Connection& connection, mqtt::Version version, mqtt::Reason reason,
+                        uint32_t packet_bytes_max = 0);
     std::string make_client_id();
     uint32_t granted_expiry_s(const mqtt::Connect& packet) const;
     uint16_t granted_keep_alive_s(const mqtt::Connect& packet) const;

@@ -27,7 +27,8 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
     }
     client.version = connect->version;
     if (const mqtt::Reason reason = check_connect(*connect); reason != mqtt::Reason::success) {
-        refuse_connect(connection, connect->version, reason);
+        refuse_connect(connection, connect->version, reason,
+                       connect->maximum_packet_bytes.value_or(UINT32_MAX));
         return false;
     }
     const bool assigned = connect->client_id.empty();
@@ -62,7 +63,8 @@ std::string Broker::make_client_id() {
     return fmt::format("mr-{:016x}{:04x}", context_.random.next(), context_.random.next() & 0xffff);
 }
 
-void Broker::refuse_connect(Connection& connection, mqtt::Version version, mqtt::Reason reason) {
+void Broker::refuse_connect(Connection& connection, mqtt::Version version, mqtt::Reason reason,
+                            uint32_t packet_bytes_max) {
     context_.counters.connects_refused.add();
     mqtt_of(connection).state = MqttConnection::State::ended;
     // 3.1.1 knows five reasons; for a fault of the packet itself it closes without a word.
@@ -70,7 +72,8 @@ void Broker::refuse_connect(Connection& connection, mqtt::Version version, mqtt:
                            (reason == mqtt::Reason::malformed_packet ||
                             reason == mqtt::Reason::protocol_error);
     if (is_silent ||
-        !control_.send_packet(connection, version, mqtt::Connack{.reason = reason})) {
+        !control_.send_with_text(connection, version, mqtt::Connack{.reason = reason},
+                                 packet_bytes_max)) {
         context_.outbox.close_now(connection, CloseReason::local);
         return;
     }

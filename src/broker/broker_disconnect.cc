@@ -23,7 +23,8 @@ void Broker::disconnect_client(Connection& connection, mqtt::Reason reason, Clos
     detach(connection, WillAction::publish);
     // 3.1.1 has no DISCONNECT from the server.
     if (version == mqtt::Version::v5) {
-        control_.send_packet(connection, version, mqtt::Disconnect{.reason = reason});
+        control_.send_with_text(connection, version, mqtt::Disconnect{.reason = reason},
+                                mqtt_of(connection).maximum_packet_bytes());
     }
     context_.outbox.close_when_sent(connection, why);
 }

@@ -33,6 +33,17 @@ public:
         return send(connection, mqtt::encoded_bytes(version, packet),
                     [&](ByteWriter& out) { mqtt::encode(out, version, packet); });
     }
+    // Connack or Disconnect with a reason string, if the client takes a packet that long.
+    template <class Packet>
+    bool send_with_text(Connection& connection, mqtt::Version version, Packet packet,
+                        uint32_t packet_bytes_max) {
+        const std::string_view text = mqtt::text_of(packet.reason);
+        if (version == mqtt::Version::v5 && !text.empty()) {
+            packet.reason_string = text;
+            if (mqtt::encoded_bytes(version, packet) > packet_bytes_max) packet.reason_string.reset();
+        }
+        return send_packet(connection, version, packet);
+    }
     bool send_bytes(Connection& connection, Bytes bytes) {
         return send(connection, static_cast<uint32_t>(bytes.size()),
                     [&](ByteWriter& out) { out.bytes(bytes); });

@@ -6,7 +6,7 @@
 // Who is shed (design: slow receivers): past queues.send_bytes_max of unsent output QoS 0 is
 // dropped and counted; QoS 1 and 2 wait in the session, as they do while the client's receive
 // maximum is used up or the client is away; past the session's bounds they're dropped and counted.
-// Not here: finding the receivers (router.h), acknowledgements (broker_acks.cc).
+// Not here: finding the receivers (router.h), acknowledgements (broker_publish.cc).
 #pragma once
 
 #include <span>

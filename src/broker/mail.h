@@ -3,7 +3,7 @@
 //           plain struct with its variable part behind it.
 // Holds:    every struct begins with its kind; texts and messages follow the struct in the order
 //           that its comment gives.
-// Not here: sending (router.h, registrar.h, session_move.h).
+// Not here: sending (router.h, registrar.h, broker_move.cc).
 #pragma once
 
 #include <cstdint>

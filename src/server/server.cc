@@ -208,6 +208,10 @@ std::optional<Error> ServerOfShards::publish(std::string_view topic,
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         host_mailbox_->flush();
     }
+    if (host_mailbox_->overflow_bytes_total() != 0) {
+        return Error{Errc::exhausted,
+                     "the shard takes no messages; this one goes out with the next publish"};
+    }
     return std::nullopt;
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the interop tests against a real broker process over loopback.
 
-run.py --millrace build/src/server/millrace [--shards 3] [-k pattern] [test_connect ...]
+run.py --millrace build/millrace [--shards 3] [-k pattern] [test_connect ...]
 run.py --broker mosquitto ...     the same tests against mosquitto, for comparison
 """
 

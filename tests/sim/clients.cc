@@ -183,7 +183,11 @@ void Client::forget_session() {
 }
 
 void Client::drop() {
-    if (state_ == State::connecting) wait_for_pipe_ = pipe_;
+    if (state_ == State::connecting) {
+        wait_for_pipe_ = pipe_;
+        // The session may have ended and this CONNECT made a new one: nobody could tell later.
+        insists_on_clean_start_ |= !session_is_kept_;
+    }
     if (state_ == State::online && will_ != UINT32_MAX && !will_is_delayed_) {
         checkers_.on_will_due(will_);
     }

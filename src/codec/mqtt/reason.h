@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace millrace::mqtt {
 
@@ -50,6 +51,33 @@ enum class Reason : uint8_t {
     subscription_identifiers_not_supported = 0xa1,
     wildcard_subscriptions_not_supported = 0xa2,
 };
+
+// A sentence for a person, sent as reason string (3.1.2.11.7) with what ends a connection.
+constexpr std::string_view text_of(Reason reason) {
+    switch (reason) {
+    case Reason::malformed_packet: return "the packet could not be read";
+    case Reason::protocol_error: return "the packet is not allowed here";
+    case Reason::unsupported_protocol_version: return "MQTT 3.1.1 and 5.0 are spoken here";
+    case Reason::client_identifier_not_valid: return "an empty client id needs a clean session";
+    case Reason::not_authorized: return "the topic is denied by the server's configuration";
+    case Reason::server_busy: return "the server's memory is nearly used up: try again later";
+    case Reason::server_shutting_down: return "the server is shutting down";
+    case Reason::bad_authentication_method: return "no authentication method is offered";
+    case Reason::keep_alive_timeout: return "nothing was received for 1.5 times the keep-alive";
+    case Reason::session_taken_over: return "another connection has the same client id";
+    case Reason::topic_name_invalid: return "a topic name has no wildcards and is not empty";
+    case Reason::receive_maximum_exceeded: return "more unacknowledged publishes than allowed";
+    case Reason::topic_alias_invalid: return "the alias is 0 or over the topic alias maximum";
+    case Reason::packet_too_large: return "the packet is over the maximum packet size";
+    case Reason::quota_exceeded: return "a limit of the server is reached";
+    case Reason::payload_format_invalid: return "the payload is not the UTF-8 it is said to be";
+    case Reason::retain_not_supported: return "retained messages are switched off";
+    case Reason::qos_not_supported: return "the quality of service is over the maximum";
+    case Reason::subscription_identifiers_not_supported:
+        return "subscription identifiers are switched off";
+    default: return {};
+    }
+}
 
 constexpr bool is_error(Reason reason) { return static_cast<uint8_t>(reason) >= 0x80; }
 
