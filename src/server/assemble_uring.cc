@@ -16,6 +16,7 @@ Outcome<std::unique_ptr<ShardHost>> make_uring_shard(const ShardSeat& seat) {
         .napi_busy_poll_us = from.napi_busy_poll_us,
         .listen_backlog = from.listen_backlog,
         .socket_send_bytes = from.socket_send_bytes,
+        .send_timeout_ms = static_cast<uint32_t>(seat.config.timeouts.send_stall.count()),
         .connections_max = seat.connections_max,
     };
     auto net = UringTransport::create(options, seat.arena, seat.ledger, seat.heap, seat.blocks,

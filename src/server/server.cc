@@ -16,6 +16,7 @@
 #include "server/assemble_uring.h"
 #include "server/budget.h"
 #include "server/host_facts.h"
+#include "server/port_probe.h"
 
 namespace millrace {
 
@@ -113,6 +114,7 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
 std::optional<Error> ServerOfShards::listen() {
     for (const ListenAddress& address : config_.listen) {
         Endpoint local{address.host, address.port};
+        if (auto error = probe_port(local)) return error;
         for (const auto& shard : shards_) {
             auto port = shard->host->listen(local);
             if (!port) return port.error();

@@ -61,6 +61,9 @@ Outcome<Listening> open_listening(const Endpoint& local, const ListenSettings& s
         set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) &&
         set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) &&
         set_send_bytes(descriptor, settings.send_bytes) &&
+        (settings.send_timeout_ms == 0 ||
+         set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                    static_cast<int>(settings.send_timeout_ms))) &&
         ::bind(descriptor, address->get(), address->bytes) == 0 &&
         ::listen(descriptor, static_cast<int>(settings.backlog)) == 0 &&
         ::getsockname(descriptor, address->get(), &address->bytes) == 0;

@@ -26,7 +26,9 @@ Result<SocketAddress> parse_address(const Endpoint& endpoint);
 
 struct ListenSettings {
     uint32_t backlog = 4'096;
-    uint32_t send_bytes = 0;  // SO_SNDBUF, inherited by what is accepted; 0: the kernel's tuning
+    // All inherited by what is accepted.
+    uint32_t send_bytes = 0;  // SO_SNDBUF; 0: the kernel's tuning
+    uint32_t send_timeout_ms = 0;  // TCP_USER_TIMEOUT; 0: the kernel's own
 };
 struct Listening {
     int descriptor;

@@ -119,7 +119,8 @@ std::string UringTransport::describe() const {
 
 Outcome<uint16_t> UringTransport::listen(const Endpoint& local) {
     const auto listening =
-        open_listening(local, {options_.listen_backlog, options_.socket_send_bytes});
+        open_listening(local, {options_.listen_backlog, options_.socket_send_bytes,
+                               options_.send_timeout_ms});
     if (!listening) return tl::unexpected<Error>(listening.error());
     listeners_.push_back(std::make_unique<Listener>(Listener{listening->descriptor}));
     return listening->port;

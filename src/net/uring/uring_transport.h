@@ -41,6 +41,9 @@ struct UringTransportOptions {
     uint32_t napi_busy_poll_us = 0;          // 0: off
     uint32_t listen_backlog = 4'096;
     uint32_t socket_send_bytes = 0;          // SO_SNDBUF; 0: the kernel's own tuning
+    // An accepted connection whose sent data isn't acknowledged that long, or meets a closed
+    // window that long, is reset by the kernel (TCP_USER_TIMEOUT, RFC 5482). 0: its own limit.
+    uint32_t send_timeout_ms = 0;
     uint32_t connections_max = 1'000'000;    // slots of the file table, RLIMIT_NOFILE at most
     bool incremental_buffers = true;         // when the kernel has them
 };
