@@ -21,6 +21,7 @@ import time
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
+BUSY_LOAD_AVERAGE = 0.5
 
 allowed_cores = sorted(os.sched_getaffinity(0))
 BROKER_CORE = allowed_cores[0]
@@ -282,6 +283,8 @@ def say_machine(sheet):
     say("%(cores)d cores of %(processor)s, %(memory)s, Linux %(kernel)s, %(congestion_control)s; "
         "load average %(load_average_at_start)s" % sheet)
     say("%(millrace)s (%(commit)s) beside %(mosquitto)s\n" % sheet)
+    if float(sheet["load_average_at_start"].split()[0]) > BUSY_LOAD_AVERAGE:
+        say("THE MACHINE IS BUSY: what depends on time below is not a claim (README.md).\n")
 
 
 def write_result(options, name, sheet, figures):

@@ -18,18 +18,21 @@ def one_run(options, kind):
     return report
 
 
-def cost_us(report):
-    rate = report["connects_per_server_cpu_s"]
-    return 1e6 / rate if rate > 0 else 0.0
+def costs_us(reports):
+    """Of the rounds in which all connected: the generator samples the broker only then."""
+    rates = [one.get("connects_per_server_cpu_s", 0) for one in reports]
+    return [1e6 / rate for rate in rates if rate > 0]
 
 
 def row_of(kind, reports):
     first = [report["rounds"][0] for report in reports]
+    costs = costs_us(reports)
+    cost = "%s (%d rounds)" % (Spread(costs).text(1, 1), len(costs)) if costs else "-"
     return [kind, Spread([one["connected_count"] for one in reports]).text(),
             sum(one["refused_count"] for one in reports),
             sum(one["lost_connection_count"] for one in reports),
             Spread([one["connects_per_s"] for one in first]).text(1000, 1),
-            Spread([cost_us(one) for one in reports]).text(1, 1),
+            cost,
             Spread([one["connack_latency_p99_ms"] for one in first]).text()]
 
 
