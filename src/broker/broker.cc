@@ -20,6 +20,9 @@ Broker::Broker(const BrokerParts& parts)
       post_(context_.mailbox, [this](uint32_t from, Bytes mail) { on_mail(from, mail); }),
       registrar_(post_, context_.ledger) {
     system_timer_.kind = static_cast<uint8_t>(TimerKind::system_topics);
+    // However many sessions fill the arena, those who are there can be written to.
+    const uint64_t chunks = context_.heap.arena().bytes_max() / Arena::chunk_bytes;
+    context_.blocks.keep_ready(static_cast<uint32_t>(std::min<uint64_t>(8, chunks / 8)));
 }
 
 Broker::~Broker() { context_.wheel.stop(system_timer_); }

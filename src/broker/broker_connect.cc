@@ -8,12 +8,6 @@
 
 namespace millrace {
 
-namespace {
-
-constexpr uint64_t connect_headroom_bytes_max = 4 * 1024 * 1024;
-
-}  // namespace
-
 bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
     MqttConnection& client = mqtt_of(connection);
     const auto connect = mqtt::decode_connect(body);
@@ -42,12 +36,6 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
 mqtt::Reason Broker::check_connect(const mqtt::Connect& packet) const {
     const MqttLimits& limits = context_.config.mqtt;
     if (shutting_down_) return mqtt::Reason::server_shutting_down;
-    // Those who are here already keep room to be served in.
-    const Arena& arena = context_.heap.arena();
-    const uint64_t headroom = std::min(arena.bytes_max() / 16, connect_headroom_bytes_max);
-    if (arena.taken_bytes() + arena.charged_bytes() + headroom > arena.bytes_max()) {
-        return mqtt::Reason::server_busy;
-    }
     if (packet.authentication_method) return mqtt::Reason::bad_authentication_method;
     if (packet.will) {
         if (static_cast<uint8_t>(packet.will->qos) > limits.maximum_qos) {

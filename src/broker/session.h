@@ -57,7 +57,8 @@ struct SessionExtras {
 
     bool unused() const {
         return inflight.empty() && received_qos2.count() == 0 && waiting.empty() &&
-               will == nullptr && !timer.started() && move == nullptr;
+               will == nullptr && move == nullptr && !timer.started() &&
+               expires == Instant::never() && will_due == Instant::never();
     }
 };
 

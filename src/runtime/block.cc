@@ -43,6 +43,10 @@ Block* BlockPool::try_take_standard() {
         --spare_count_;
         return block;
     }
+    return try_take_fresh();
+}
+
+Block* BlockPool::try_take_fresh() {
     std::byte* chunk = heap_.arena().try_take_chunk();
     if (chunk == nullptr) return nullptr;
     line_.reserved_bytes.add(Arena::chunk_bytes);
@@ -80,10 +84,23 @@ void BlockPool::recycle(Block& block) {
         give_back_standard(block);
         return;
     }
+    keep(block);
+}
+
+void BlockPool::keep(Block& block) {
     next_spare(block) = spare_;
     poison(block.bytes(), block.capacity_bytes);
     spare_ = &block;
     ++spare_count_;
+}
+
+void BlockPool::keep_ready(uint32_t count) {
+    MR_ASSERT(count <= spare_count_max);
+    while (spare_count_ < count) {
+        Block* block = try_take_fresh();
+        if (block == nullptr) return;
+        keep(*block);
+    }
 }
 
 void BlockPool::give_back_standard(Block& block) {

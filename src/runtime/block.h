@@ -54,6 +54,9 @@ public:
         MR_ASSERT(block.reference_count > 0);
         if (--block.reference_count == 0) recycle(block);
     }
+    // Takes `count` standard blocks (16 at most) from the arena now: output can then be written
+    // when the arena has run out of chunks. Start-up.
+    void keep_ready(uint32_t count);
     // Told of every arena chunk that becomes a standard block for the first time, so that a
     // backend can register it. Answers an index, and the chunk stays in the pool for ever, or -1,
     // and the chunk may go back to the arena (it's new again when it returns). Set once at
@@ -71,6 +74,8 @@ private:
     static constexpr uint32_t spare_count_max = 16;  // 1 MiB: a busy turn's blocks, ready again
 
     Block* try_take_standard();
+    Block* try_take_fresh();
+    void keep(Block& block);
     Block* try_take_long(uint32_t bytes);
     void recycle(Block& block);
     void give_back_standard(Block& block);

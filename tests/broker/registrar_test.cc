@@ -59,9 +59,9 @@ struct RegistrarFixture {
     void claim(uint32_t claimant, uint32_t ticket, uint64_t hash = 10) {
         registrar.on_claim(mail_of({MailKind::claim, false, false, claimant, ticket, hash}, "id"));
     }
-    void done(uint32_t claimant, uint64_t hash = 10) {
+    void done(uint32_t claimant, uint64_t hash = 10, bool still_known = true) {
         registrar.on_claim_done(
-            mail_of({MailKind::claim_done, false, true, claimant, 0, hash}, "id"));
+            mail_of({MailKind::claim_done, false, still_known, claimant, 0, hash}, "id"));
     }
     void ended(uint32_t from, bool still_known = false, uint64_t hash = 10) {
         registrar.on_session_ended(
@@ -145,14 +145,46 @@ TEST_CASE("registrar: many claims of one id are served one after the other, in o
     fixture.done(1);  // one too many does no harm
 }
 
+TEST_CASE("registrar: a claimant whose older session ends meanwhile stays registered") {
+    RegistrarFixture fixture;
+    fixture.claim(1, 1);
+    fixture.ended(1);   // sent before it had the answer
+    fixture.done(1);
+    fixture.take();
+    fixture.claim(0, 2);
+    CHECK(fixture.take() == Said{"yield 1 for 0 id"});
+}
+
+TEST_CASE("registrar: a claim that led to no session leaves nothing behind") {
+    RegistrarFixture fixture;
+    fixture.claim(1, 1);
+    fixture.done(1, 10, false);
+    fixture.take();
+    fixture.claim(0, 2);
+    CHECK(fixture.take() == Said{"granted 0 2"});
+}
+
+TEST_CASE("registrar: the next claim waits for the holder's answer too") {
+    RegistrarFixture fixture;
+    fixture.claim(1, 1);
+    fixture.done(1);
+    fixture.claim(0, 2);
+    fixture.claim(1, 3);
+    fixture.take();
+    fixture.done(0);    // it has the session; the old holder's word is still on its way
+    CHECK(fixture.take().empty());
+    fixture.registrar.on_yield_done(
+        1, RegistrarFixture::mail_of({MailKind::yield_done, false, false, 0, 2, 10}, "id"));
+    CHECK(fixture.take() == Said{"yield 0 for 1 id"});
+}
+
 TEST_CASE("registrar: a long queue of claims by its own shard is no deep recursion") {
     RegistrarFixture fixture;
     fixture.claim(1, 1);
     for (uint32_t ticket = 2; ticket <= 10'001; ++ticket) fixture.claim(0, ticket);
-    fixture.ended(1);
     fixture.take();
     fixture.is_done_at_once = true;
-    fixture.done(1);
+    fixture.done(1, 10, false);
     CHECK(fixture.take().size() == 10'000);
     CHECK(fixture.depth_max <= 2);
     fixture.claim(0, 10'002);
