@@ -60,7 +60,6 @@ constexpr std::string_view text_of(Reason reason) {
     case Reason::unsupported_protocol_version: return "MQTT 3.1.1 and 5.0 are spoken here";
     case Reason::client_identifier_not_valid: return "an empty client id needs a clean session";
     case Reason::not_authorized: return "the topic is denied by the server's configuration";
-    case Reason::server_busy: return "the server's memory is nearly used up: try again later";
     case Reason::server_shutting_down: return "the server is shutting down";
     case Reason::bad_authentication_method: return "no authentication method is offered";
     case Reason::keep_alive_timeout: return "nothing was received for 1.5 times the keep-alive";
