@@ -40,7 +40,7 @@ struct QueueLimits {
     uint32_t inflight_max = 1'024;               // unacknowledged QoS 1 and 2 to a client
     uint32_t session_messages_max = 1'000;       // waiting in a session
     uint64_t session_bytes_max = 8'388'608;
-    uint64_t retained_messages_max = 1'000'000;
+    uint64_t retained_messages_max = 1'000'000;  // of the whole server: each shard has its part
     uint64_t retained_bytes_max = 268'435'456;
     uint64_t mailbox_bytes_max = 67'108'864;     // overflow between two shards
     uint32_t subscriptions_per_session_max = 10'000;

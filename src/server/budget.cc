@@ -74,10 +74,10 @@ void add_bounds(std::vector<BudgetTerm>& terms, const Config& config, const Obje
     terms.push_back({Kind::bound, "session queues", connections,
                      saturating_sum(queues.session_bytes_max, references),
                      "queues.session_bytes_max and session_messages_max references"});
-    terms.push_back({Kind::bound, "retained entries", queues.retained_messages_max,
-                     sizes.retained_bytes, "queues.retained_messages_max"});
-    terms.push_back(
-        {Kind::bound, "retained bytes", 1, queues.retained_bytes_max, "queues.retained_bytes_max"});
+    terms.push_back({Kind::bound, "retained entries", queues.retained_messages_max / shard_count,
+                     sizes.retained_bytes, "queues.retained_messages_max, divided by the shards"});
+    terms.push_back({Kind::bound, "retained bytes", 1, queues.retained_bytes_max / shard_count,
+                     "queues.retained_bytes_max, divided by the shards"});
     terms.push_back({Kind::bound, "mailbox overflow", shard_count - 1, queues.mailbox_bytes_max,
                      "queues.mailbox_bytes_max to each other shard"});
 }
