@@ -84,7 +84,7 @@ say "2/4 Build, in build/ (some minutes the first time)"
 if [[ ! -f build/build.ninja ]]; then
     meson setup build --buildtype=release
 fi
-meson compile -C build millrace
+meson compile -C build millrace:executable
 
 say "3/4 Broker"
 # A connection takes a slot in a table whose length is bounded by the limit of open files.
