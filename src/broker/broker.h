@@ -153,8 +153,7 @@ private:
     // broker_subscribe.cc
     bool on_subscribe(Connection& connection, Bytes body);
     bool on_unsubscribe(Connection& connection, Bytes body);
-    mqtt::Reason check_filter(const Session& session, const mqtt::SubscribeEntry& entry,
-                              bool has_identifier) const;
+    mqtt::Reason check_filter(const Session& session, const mqtt::SubscribeEntry& entry) const;
     mqtt::Reason subscribe(Session& session, const mqtt::SubscribeEntry& entry,
                            uint32_t identifier, const std::shared_ptr<PendingSuback>& suback);
     mqtt::Reason unsubscribe(Session& session, std::string_view filter);

@@ -34,8 +34,7 @@ bool Broker::send_suback(Connection& connection, const PendingSuback& suback) {
 }
 
 // A filter that can't be granted fails alone (3.9.3).
-mqtt::Reason Broker::check_filter(const Session& session, const mqtt::SubscribeEntry& entry,
-                                  bool) const {
+mqtt::Reason Broker::check_filter(const Session& session, const mqtt::SubscribeEntry& entry) const {
     const MqttLimits& limits = context_.config.mqtt;
     std::string_view inner = entry.filter;
     if (const auto shared = mqtt::parse_shared(entry.filter)) {
@@ -62,7 +61,7 @@ mqtt::Reason Broker::check_filter(const Session& session, const mqtt::SubscribeE
 mqtt::Reason Broker::subscribe(Session& session, const mqtt::SubscribeEntry& entry,
                                uint32_t identifier, const std::shared_ptr<PendingSuback>& suback) {
     const bool is_v5 = mqtt_of(*session.connection).is_v5();
-    const mqtt::Reason refusal = check_filter(session, entry, identifier != 0);
+    const mqtt::Reason refusal = check_filter(session, entry);
     if (refusal != mqtt::Reason::success) {
         return is_v5 ? refusal : mqtt::Reason::unspecified_error;
     }
