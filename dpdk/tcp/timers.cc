@@ -1,0 +1,205 @@
+// What a deadline does. One entry of the wheel serves them all: it fires at the earliest, or before
+// it, and moves itself on.
+#include <algorithm>
+
+#include "tcp/clock.h"
+#include "tcp/tcp.h"
+
+namespace millrace {
+
+namespace {
+
+// Three timeouts in a row of long segments, and then five, speak of a path that drops what is
+// long without saying so (RFC 2923 2.1, RFC 8899): the sizes tried then.
+constexpr uint8_t black_hole_first = 3;
+constexpr uint8_t black_hole_second = 5;
+constexpr uint16_t mss_probably_safe = 1'220;  // fits IPv6's smallest MTU
+
+}  // namespace
+
+// RFC 6298 5.1 and 5.3
+void Tcp::arm_rto(TcpConnection& connection, Instant now) {
+    connection.rto_armed = true;
+    connection.probing = false;
+    connection.rto_at_ms =
+        clock_ms(now) + to_ms32(connection.rtt.rto_backed_off(settings_.rtt, connection.backoff));
+}
+
+// RFC 9293 3.8.6.1: the first probe after a retransmission timeout, then backed off.
+void Tcp::arm_probe(TcpConnection& connection, Instant now) {
+    if (connection.probing) return;
+    connection.backoff = 0;
+    arm_rto(connection, now);
+    connection.probing = true;
+}
+
+void Tcp::disarm_rto(TcpConnection& connection) {
+    connection.rto_armed = false;
+    connection.probing = false;
+}
+
+void Tcp::delay_ack(TcpConnection& connection, Instant now) {
+    if (connection.ack_delayed) return;
+    connection.ack_delayed = true;
+    connection.ack_at_ms = clock_ms(now) + to_ms32(settings_.ack_delay);
+}
+
+void Tcp::schedule(TcpConnection& connection, Instant now) {
+    const uint32_t now_ms = clock_ms(now);
+    bool wanted = false;
+    int32_t soonest_ms = 0;
+    const auto want = [&](uint32_t at_ms) {
+        const auto in_ms = static_cast<int32_t>(at_ms - now_ms);
+        soonest_ms = wanted ? std::min(soonest_ms, in_ms) : in_ms;
+        wanted = true;
+    };
+    if (connection.ack_delayed) want(connection.ack_at_ms);
+    if (connection.rto_armed) want(connection.rto_at_ms);
+    else if (settings_.keepalive_idle > Duration{} && connection.is_synchronized()) {
+        want(connection.last_received_ms + to_ms32(settings_.keepalive_idle) +
+             connection.backoff * to_ms32(settings_.keepalive_interval));
+    }
+    if (!wanted) return;
+    const Instant at = Instant::at_ms(now.to_ms() + soonest_ms);
+    if (connection.timer.started() &&
+        connection.timer.deadline_ms <= static_cast<uint64_t>(at.to_ms())) {
+        return;
+    }
+    wheel_.start(connection.timer, at);
+}
+
+TcpOutcome Tcp::on_timer(TcpConnection& connection, Instant now) {
+    TcpOutcome outcome;
+    const uint32_t now_ms = clock_ms(now);
+    if (connection.ack_delayed && is_due(connection.ack_at_ms, now_ms)) {
+        connection.ack_delayed = false;
+        connection.ack_now = true;
+        outcome.output = true;
+    }
+    if (connection.rto_armed) {
+        if (is_due(connection.rto_at_ms, now_ms)) on_timeout(connection, now, outcome);
+    } else if (connection.is_synchronized() && on_keepalive(connection, now, outcome)) {
+        outcome.output = true;
+    }
+    if (connection.state() != TcpState::closed) schedule(connection, now);
+    return outcome;
+}
+
+void Tcp::on_timeout(TcpConnection& connection, Instant now, TcpOutcome& outcome) {
+    if (connection.state() == TcpState::fin_wait_2) {
+        return end(connection, CloseReason::local, outcome);
+    }
+    outcome.output = true;
+    if (connection.probing) return on_probe_timeout(connection, now, outcome);
+    counters_.timeouts.add();
+    if (!connection.is_synchronized()) {
+        if (connection.backoff >= settings_.syn_retries_max) {  // R2 of SYNs (RFC 9293 3.8.3)
+            return end(connection, CloseReason::connect_failed, outcome);
+        }
+        ++connection.backoff;
+        connection.rtt_timed = false;
+        connection.syn_now = true;
+        arm_rto(connection, now);
+        return;
+    }
+    if (clock_ms(now) - connection.send_progress_ms >= to_ms32(settings_.send_timeout)) {
+        counters_.send_timeouts.add();
+        return end(connection, CloseReason::peer_reset, outcome);
+    }
+    on_retransmission_timeout(connection, now);
+}
+
+// RFC 6298 5.4 to 5.7, RFC 5681 3.1 (4), RFC 6675 5.1
+void Tcp::on_retransmission_timeout(TcpConnection& connection, Instant now) {
+    const bool is_first = connection.backoff == 0;
+    if (connection.backoff < UINT8_MAX) ++connection.backoff;
+    shrink_after_black_hole(connection);
+    connection.congestion.on_timeout(settings_.congestion, connection.mss, connection.in_flight(),
+                                     is_first, now);
+    // RFC 2018 8: the peer may have given up what it had selectively acknowledged.
+    if (connection.scoreboard != nullptr) connection.scoreboard->clear();
+    connection.recovery = TcpRecovery::loss;
+    connection.recovery_end = connection.snd_nxt;
+    connection.high_rxt = connection.snd_una;
+    connection.duplicate_acks = 0;
+    connection.rtt_timed = false;
+    connection.resend_now = true;
+    arm_rto(connection, now);
+}
+
+// A peer that answers probes may keep its window closed for as long as it likes (RFC 9293
+// 3.8.6.1); one that is silent is given up.
+void Tcp::on_probe_timeout(TcpConnection& connection, Instant now, TcpOutcome& outcome) {
+    if (clock_ms(now) - connection.last_received_ms >= to_ms32(settings_.send_timeout)) {
+        counters_.send_timeouts.add();
+        return end(connection, CloseReason::peer_reset, outcome);
+    }
+    if (connection.backoff < UINT8_MAX) ++connection.backoff;
+    connection.probe_now = true;
+    arm_rto(connection, now);
+    connection.probing = true;
+}
+
+// True when a keep-alive is to go out. The connection may have ended.
+bool Tcp::on_keepalive(TcpConnection& connection, Instant now, TcpOutcome& outcome) {
+    if (settings_.keepalive_idle <= Duration{}) return false;
+    const uint32_t at_ms = connection.last_received_ms + to_ms32(settings_.keepalive_idle) +
+                           connection.backoff * to_ms32(settings_.keepalive_interval);
+    if (!is_due(at_ms, clock_ms(now))) return false;
+    if (connection.backoff >= settings_.keepalive_probes_max) {
+        counters_.keepalive_failures.add();
+        end(connection, CloseReason::peer_reset, outcome);
+        return false;
+    }
+    ++connection.backoff;
+    connection.keepalive_now = true;
+    return true;
+}
+
+void Tcp::shrink_after_black_hole(TcpConnection& connection) {
+    const uint16_t options = static_cast<uint16_t>(connection.has_timestamps ? 12 : 0);
+    uint16_t mss = connection.mss;
+    if (connection.backoff == black_hole_first) {
+        mss = static_cast<uint16_t>(mss_probably_safe - options);
+    } else if (connection.backoff == black_hole_second) {
+        mss = static_cast<uint16_t>(settings_.mss_min - options);
+    }
+    // What is short enough already isn't kept by a path.
+    if (mss >= connection.mss || connection.in_flight() <= mss) return;
+    counters_.black_holes.add();
+    reduce_mss(connection, mss);
+}
+
+void Tcp::reduce_mss(TcpConnection& connection, uint16_t mss) {
+    const uint16_t options = static_cast<uint16_t>(connection.has_timestamps ? 12 : 0);
+    connection.mss = mss;
+    connection.mss_ceiling = static_cast<uint16_t>(mss + options);
+    connection.congestion.on_mss(mss);
+}
+
+// RFC 1191, RFC 8201; what was too long is sent again at once, and no congestion is assumed.
+void Tcp::on_path_mtu(TcpConnection& connection, SeqNumber quoted, uint32_t mtu_payload,
+                      Instant now) {
+    if (!connection.is_synchronized()) return;
+    // RFC 5927 4.1: about a segment that can be in flight, or somebody guesses.
+    if (quoted < connection.snd_una || quoted >= connection.snd_nxt) return;
+    constexpr uint32_t header_bytes = 20;
+    const uint32_t options = connection.has_timestamps ? 12 : 0;
+    const uint32_t fits = mtu_payload > header_bytes + options
+                              ? mtu_payload - header_bytes - options
+                              : 0;
+    // RFC 5927 7.2, RFC 1191 3: not below what every path carries.
+    const uint32_t mss = std::max<uint32_t>(fits, settings_.mss_min - options);
+    if (mss >= connection.mss) return;
+    counters_.mtu_reductions.add();
+    reduce_mss(connection, static_cast<uint16_t>(mss));
+    if (connection.probing || connection.recovery == TcpRecovery::loss) return;
+    connection.recovery = TcpRecovery::loss;
+    connection.recovery_end = connection.snd_nxt;
+    connection.high_rxt = connection.snd_una;
+    connection.resend_now = true;
+    connection.rtt_timed = false;
+    schedule(connection, now);
+}
+
+}  // namespace millrace
