@@ -80,14 +80,52 @@ struct UringOptions {
     uint32_t socket_send_bytes = 0;           // SO_SNDBUF; 0: the kernel's own tuning
 };
 
+enum class DpdkIdle : uint8_t { spin, pause, sleep };
+enum class DpdkCongestion : uint8_t { cubic, reno };
+
+// Of net = "dpdk": a network card (or a virtual device) of our own, with our own TCP. [dpdk]
+struct DpdkOptions {
+    std::string device;                        // PCI address, or a vdev: "net_af_packet0,iface=v0"
+    std::vector<std::string> eal_arguments;    // for DPDK, after those that are chosen here
+    std::string mac;                           // "02:00:00:00:00:01"; empty: the device's own
+    std::vector<std::string> addresses;        // ours, with their prefix: "10.0.0.1/24"
+    std::vector<std::string> source_ranges;    // ours too, for a client role: "10.0.1.0/24"
+    std::string gateway;                       // IPv4; empty: none
+    std::string gateway_ipv6;
+    std::string vlan = "untagged";             // "untagged", "pass_through", or a number
+    uint32_t mtu = 1'500;
+    uint32_t queues = 0;                       // 0: one a shard, as many as the device has
+    bool huge_pages = true;                    // for DPDK's own memory
+    uint64_t memory_bytes = 0;                 // for DPDK; 0: computed
+    uint32_t receive_descriptors = 2'048;
+    uint32_t transmit_descriptors = 2'048;
+    uint32_t buffers = 0;                      // receive buffers of a queue; 0: four rings
+    uint32_t copy_bytes_max = 128;             // payloads up to that go into the header's buffer
+    DpdkIdle idle = DpdkIdle::sleep;           // what a shard does when nothing comes
+    std::chrono::microseconds idle_spin{50};   // silence before it sleeps
+    std::chrono::microseconds idle_sleep{100};
+    DpdkCongestion congestion = DpdkCongestion::cubic;
+    uint32_t receive_window_bytes = 262'144;   // a connection
+    std::chrono::seconds keepalive_idle{0};    // TCP keep-alive; 0: none
+    std::chrono::milliseconds time_wait{60'000};
+    uint32_t time_wait_count_max = 65'536;     // a shard
+    uint32_t half_open_count_max = 4'096;      // handshakes that wait, a shard
+    uint32_t half_open_cookies_from = 2'048;   // from that many on: SYN cookies
+    uint32_t half_open_per_source_max = 256;
+    uint32_t neighbor_count_max = 4'096;
+    std::string capture_path;                  // pcap file of all frames; empty: none
+    uint64_t capture_bytes_max = 67'108'864;
+};
+
 struct Config {
     std::vector<ListenAddress> listen{ListenAddress{}};
-    std::string net = "uring";
+    std::string net = "uring";                // or "dpdk"
     MqttLimits mqtt;
     QueueLimits queues;
     Timeouts timeouts;
     ShardOptions shards;
     UringOptions uring;
+    DpdkOptions dpdk;
 
     // Nullopt when a server can run with it; else the first fault: key, value, accepted range.
     std::optional<Error> validate() const;

@@ -19,7 +19,7 @@ namespace millrace {
 namespace {
 
 constexpr uint32_t mail_ring_bytes = 64 * 1024;
-constexpr uint64_t shard_bytes_max = uint64_t{8} << 30;  // reserved; used as needed
+constexpr uint64_t shard_bytes_max = uint64_t{24} << 30;  // reserved; used as needed
 
 // Written by the signal handler, read by the coordinator: a count that orders nothing else.
 std::atomic<uint32_t> interruptions{0};
@@ -69,11 +69,21 @@ private:
     sigset_t before_;
 };
 
+// One shard's memory, in the order in which it may go.
+struct LoadShardMemory {
+    Ledger ledger;
+    std::unique_ptr<Arena> arena;
+    std::unique_ptr<Heap> heap;
+    std::unique_ptr<BlockPool> blocks;
+};
+
 class LoadRun {
 public:
-    LoadRun(const LoadPlan& plan, MailMesh& mesh, const LoadShardBody& body)
-        : plan_(plan), mesh_(mesh), body_(body), started_(plan.options.shard_count),
-          errors_(plan.options.shard_count) {
+    LoadRun(const LoadPlan& plan, MailMesh& mesh, const LoadShardBody& body,
+            const std::function<void()>& before_memory_goes)
+        : plan_(plan), mesh_(mesh), body_(body), before_memory_goes_(before_memory_goes),
+          started_(plan.options.shard_count), errors_(plan.options.shard_count),
+          memory_(plan.options.shard_count) {
         for (uint32_t shard = 0; shard < plan.options.shard_count; ++shard) {
             results_.emplace_back().connack_latency.resize(
                 std::max<uint32_t>(1, plan.options.storm_round_count));
@@ -98,6 +108,7 @@ public:
             coordinator.run();
         }
         for (std::thread& thread : threads) thread.join();
+        if (before_memory_goes_) before_memory_goes_();
         if (error) {
             fmt::print(stderr, "load: {}\n", error->message);
             return 1;
@@ -140,15 +151,16 @@ private:
         Outcome<std::unique_ptr<Arena>> arena =
             Arena::create({.bytes_max = shard_bytes_max, .huge_pages = HugePages::off});
         if (!arena) return arena.error();
-        Ledger ledger;
-        Heap heap(**arena, ledger);
-        BlockPool blocks(heap, ledger);
+        LoadShardMemory& memory = memory_[shard];
+        memory.arena = std::move(*arena);
+        memory.heap = std::make_unique<Heap>(*memory.arena, memory.ledger);
+        memory.blocks = std::make_unique<BlockPool>(*memory.heap, memory.ledger);
         Mailbox mailbox(mesh_, shard);
         TimerWheel wheel(monotonic_now());
         const uint32_t clients = plan_.local_count(plan_.subscriber_count, shard) +
                                  plan_.local_count(plan_.publisher_count, shard);
-        const LoadShardRoom room{shard, clients + 16, **arena, ledger, heap, blocks,
-                                 mesh_.waker(shard)};
+        const LoadShardRoom room{shard,        clients + 16,   *memory.arena,      memory.ledger,
+                                 *memory.heap, *memory.blocks, mesh_.waker(shard)};
         LoadShardSeat seat{room, plan_, mailbox, wheel, results_[shard], std::move(tell_started)};
         return body_(seat);
     }
@@ -156,14 +168,17 @@ private:
     const LoadPlan& plan_;
     MailMesh& mesh_;
     const LoadShardBody& body_;
+    const std::function<void()>& before_memory_goes_;
     std::latch started_;
     std::vector<std::optional<Error>> errors_;  // written before `started_`, read after
     std::deque<LoadShardResult> results_;
+    std::deque<LoadShardMemory> memory_;        // each its shard's, until the threads have ended
 };
 
 }  // namespace
 
-int run_load_with(const LoadOptions& options, const LoadShardBody& body) {
+int run_load_with(const LoadOptions& options, const LoadShardBody& body,
+                  const std::function<void()>& before_memory_goes) {
     const auto run_id = static_cast<uint32_t>(monotonic_now().nanoseconds / 1'000);
     const LoadPlan plan = LoadPlan::make(options, run_id);
     if (const std::optional<Error> fault = plan.fault()) {
@@ -177,7 +192,7 @@ int run_load_with(const LoadOptions& options, const LoadShardBody& body) {
         return 1;
     }
     const InterruptionCatcher catcher;
-    return LoadRun(plan, **mesh, body).run();
+    return LoadRun(plan, **mesh, body, before_memory_goes).run();
 }
 
 }  // namespace millrace

@@ -47,7 +47,10 @@ struct LoadShardSeat {
 // Runs one shard to its end; an error when it couldn't start.
 using LoadShardBody = std::function<std::optional<Error>(LoadShardSeat& seat)>;
 
-int run_load_with(const LoadOptions& options, const LoadShardBody& body);
+// `before_memory_goes` is called when every shard's thread has ended, while the shards' memory is
+// still there: for a transport's device that may refer to it.
+int run_load_with(const LoadOptions& options, const LoadShardBody& body,
+                  const std::function<void()>& before_memory_goes = {});
 
 // A transport whose sleeps end when the shard wants to send: the timing wheel's ticks are too
 // coarse for that.
@@ -89,12 +92,14 @@ std::optional<Error> run_load_shard(Net& net, LoadShardSeat& seat) {
 
 // `make_net(const LoadShardRoom&)` gives an Outcome<std::unique_ptr<Net>>.
 template <Transport Net, class MakeNet>
-int run_load(const LoadOptions& options, MakeNet&& make_net) {
-    return run_load_with(options, [&](LoadShardSeat& seat) -> std::optional<Error> {
+int run_load(const LoadOptions& options, MakeNet&& make_net,
+             const std::function<void()>& before_memory_goes = {}) {
+    const LoadShardBody body = [&](LoadShardSeat& seat) -> std::optional<Error> {
         Outcome<std::unique_ptr<Net>> net = make_net(seat.room);
         if (!net) return net.error();
         return run_load_shard(**net, seat);
-    });
+    };
+    return run_load_with(options, body, before_memory_goes);
 }
 
 }  // namespace millrace

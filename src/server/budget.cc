@@ -20,6 +20,8 @@ constexpr uint32_t kernel_socket_bytes = 4'096;
 constexpr uint32_t submission_entry_bytes = 64 + 4;  // and its index
 constexpr uint32_t completion_entry_bytes = 16;
 constexpr uint32_t provided_buffer_entry_bytes = 16;
+// DPDK's descriptor of a buffer, the headroom behind it, and the pool's own header.
+constexpr uint32_t packet_buffer_overhead_bytes = 128 + 128 + 64;
 
 uint64_t saturating_product(uint64_t left, uint64_t right) {
     uint64_t product = 0;
@@ -31,8 +33,7 @@ uint64_t saturating_sum(uint64_t left, uint64_t right) {
     return __builtin_add_overflow(left, right, &sum) ? UINT64_MAX : sum;
 }
 
-void add_reserved(std::vector<BudgetTerm>& terms, const Config& config, uint32_t shard_count) {
-    const UringOptions& uring = config.uring;
+void add_uring(std::vector<BudgetTerm>& terms, const UringOptions& uring) {
     terms.push_back({Kind::reserved, "submission queue", uring.submission_entries,
                      submission_entry_bytes, "uring.submission_entries"});
     terms.push_back({Kind::reserved, "completion queue", uring.completion_entries,
@@ -40,14 +41,37 @@ void add_reserved(std::vector<BudgetTerm>& terms, const Config& config, uint32_t
     terms.push_back({Kind::reserved, "receive buffers", uring.receive_buffer_count,
                      uint64_t{uring.receive_buffer_bytes} + provided_buffer_entry_bytes,
                      "uring.receive_buffer_count, lent only while data is in flight"});
+}
+
+void add_dpdk(std::vector<BudgetTerm>& terms, const Config& config) {
+    const DpdkOptions& dpdk = config.dpdk;
+    const uint64_t buffers =
+        dpdk.buffers != 0 ? dpdk.buffers : 4 * uint64_t{dpdk.receive_descriptors};
+    terms.push_back({Kind::reserved, "receive buffers", buffers,
+                     dpdk.mtu + packet_buffer_overhead_bytes,
+                     "dpdk.buffers, in DPDK's memory; a queue a shard"});
+    terms.push_back({Kind::reserved, "transmit buffers", dpdk.transmit_descriptors,
+                     2 * packet_buffer_overhead_bytes + dpdk.copy_bytes_max,
+                     "dpdk.transmit_descriptors, in DPDK's memory; payload is referred to"});
+}
+
+void add_reserved(std::vector<BudgetTerm>& terms, const Config& config, uint32_t shard_count) {
+    if (config.net == "dpdk") {
+        add_dpdk(terms, config);
+    } else {
+        add_uring(terms, config.uring);
+    }
     terms.push_back({Kind::reserved, "mailbox rings", shard_count, config.shards.mailbox_ring_bytes,
                      "from each other shard and the host; touched as they fill"});
 }
 
 void add_typical(std::vector<BudgetTerm>& terms, const Config& config, const ObjectSizes& sizes) {
     const uint64_t connections = config.shards.connections_max;
-    terms.push_back({Kind::typical, "connections", connections, sizes.connection_bytes,
-                     "shards.connections_max"});
+    const bool own_tcp = config.net == "dpdk";
+    terms.push_back({Kind::typical, "connections", connections,
+                     own_tcp ? sizes.tcp_connection_bytes : sizes.connection_bytes,
+                     own_tcp ? "shards.connections_max; our own TCP included"
+                             : "shards.connections_max"});
     terms.push_back({Kind::typical, "sessions", connections, sizes.session_bytes,
                      "one a connection; absent clients' come on top"});
     terms.push_back({Kind::typical, "client ids", connections, client_id_bytes,
@@ -154,8 +178,15 @@ Budget make_budget(const Config& config, const ObjectSizes& sizes, const BudgetH
     add_reserved(budget.terms, config, host.shard_count);
     add_typical(budget.terms, config, sizes);
     add_bounds(budget.terms, config, sizes, host.shard_count);
-    budget.terms.push_back({Kind::kernel, "TCP sockets", config.shards.connections_max,
-                            kernel_socket_bytes, "idle, with empty buffers"});
+    if (config.net == "dpdk") {
+        budget.terms.push_back({Kind::bound, "TIME-WAIT", config.dpdk.time_wait_count_max,
+                                sizes.time_wait_bytes, "dpdk.time_wait_count_max"});
+        budget.terms.push_back({Kind::bound, "half-open", config.dpdk.half_open_count_max,
+                                sizes.half_open_bytes, "dpdk.half_open_count_max"});
+    } else {
+        budget.terms.push_back({Kind::kernel, "TCP sockets", config.shards.connections_max,
+                                kernel_socket_bytes, "idle, with empty buffers"});
+    }
     return budget;
 }
 

@@ -15,6 +15,9 @@ namespace millrace {
 // sizeof() of what a shard keeps, with the overhead of its slab.
 struct ObjectSizes {
     uint32_t connection_bytes = 0;
+    uint32_t tcp_connection_bytes = 0;  // that, with our own TCP's part and its place in the table
+    uint32_t time_wait_bytes = 0;       // our own TCP's
+    uint32_t half_open_bytes = 0;
     uint32_t session_bytes = 0;         // client id not counted
     uint32_t subscription_bytes = 0;    // a session's place in a filter, both directions
     uint32_t filter_bytes = 0;          // an entry of the topic index, its text not counted

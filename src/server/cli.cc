@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "millrace/version.h"
+#include "server/backends.h"
 #include "server/load_command.h"
 
 namespace millrace {
@@ -22,7 +23,13 @@ struct ServeFlag {
 };
 
 constexpr ServeFlag serve_flags[] = {
-    {"--net", "BACKEND", "net", "network backend (uring)"},
+    {"--net", "BACKEND", "net", "network back end: uring or dpdk"},
+    {"--dpdk-device", "DEVICE", "dpdk.device", "PCI address or virtual device"},
+    {"--dpdk-gateway", "ADDRESS", "dpdk.gateway", "whom to send to what isn't on the link"},
+    {"--dpdk-mtu", "BYTES", "dpdk.mtu", "longest IP packet"},
+    {"--dpdk-memory-bytes", "BYTES", "dpdk.memory_bytes", "memory of DPDK's"},
+    {"--dpdk-idle", "MODE", "dpdk.idle", "spin, pause or sleep when nothing comes"},
+    {"--pcap", "FILE", "dpdk.capture_path", "write all frames of the dpdk back end to a pcap file"},
     {"--connections-max", "COUNT", "shards.connections_max", "connections a shard"},
     {"--memory-bytes-max", "BYTES", "shards.memory_bytes_max", "memory a shard"},
     {"--huge-pages", "MODE", "shards.huge_pages", "off or when_available"},
@@ -37,13 +44,30 @@ constexpr ServeFlag serve_flags[] = {
      "zero-copy sends from that length on"},
 };
 
+// The same for a list; the flag may be repeated.
+struct ServeListFlag {
+    const char* name;
+    const char* argument;
+    const char* key;
+    const char* help;
+};
+
+constexpr ServeListFlag serve_list_flags[] = {
+    {"--listen", "HOST:PORT", "listen", "address and port; may be repeated"},
+    {"--dpdk-address", "ADDRESS/BITS", "dpdk.addresses",
+     "own address with its prefix; may be repeated"},
+    {"--dpdk-eal", "ARGUMENT", "dpdk.eal_arguments",
+     "for DPDK itself, as --dpdk-eal=ARGUMENT; may be repeated"},
+};
+
 struct ServeTexts {
     std::string config;
-    std::vector<std::string> listen;
+    std::map<std::string, std::vector<std::string>> lists;
     std::string shards;
     std::string cpus;
     std::vector<std::string> set;
     std::map<std::string, std::string> flags;
+    bool no_huge_pages = false;
     bool check = false;
     bool print_budget = false;
 };
@@ -52,15 +76,24 @@ struct LoadTexts {
     CLI::App* app = nullptr;
     LoadMode mode = LoadMode::connect;
     std::map<std::string, std::string> flags;  // by name; those given are known to `app`
+    std::map<std::string, std::vector<std::string>> lists;
 };
 
-void add_serve(CLI::App& app, ServeTexts& texts) {
-    app.add_option("--config", texts.config, "TOML file; flags override it")->type_name("FILE");
-    app.add_option("--listen", texts.listen, "address and port; may be repeated")
-        ->type_name("HOST:PORT")
+// Each occurrence takes one value, so that what follows it is read for itself.
+void add_list(CLI::App& app, std::string_view name, std::vector<std::string>& values,
+              std::string_view argument, std::string_view help) {
+    app.add_option(std::string(name), values, std::string(help))
+        ->type_name(std::string(argument))
         ->take_all()
         ->expected(1)
         ->allow_extra_args(false);
+}
+
+void add_serve(CLI::App& app, ServeTexts& texts) {
+    app.add_option("--config", texts.config, "TOML file; flags override it")->type_name("FILE");
+    for (const ServeListFlag& flag : serve_list_flags) {
+        add_list(app, flag.name, texts.lists[flag.name], flag.argument, flag.help);
+    }
     CLI::Option* shards =
         app.add_option("--shards", texts.shards, "shards (one a core)")->type_name("COUNT");
     app.add_option("--cpus", texts.cpus, "a shard pinned to each of these cores, such as 0-3,8")
@@ -74,11 +107,9 @@ void add_serve(CLI::App& app, ServeTexts& texts) {
             app.add_option(flag.name, value, flag.help)->type_name(flag.argument);
         }
     }
-    app.add_option("--set", texts.set, "any key of the configuration; may be repeated")
-        ->type_name("KEY=VALUE")
-        ->take_all()
-        ->expected(1)
-        ->allow_extra_args(false);
+    app.add_flag("--no-huge-pages", texts.no_huge_pages,
+                 "nothing in huge pages (shards.huge_pages, dpdk.huge_pages)");
+    add_list(app, "--set", texts.set, "KEY=VALUE", "any key of the configuration; may be repeated");
     app.add_flag("--check", texts.check, "say whether the configuration is good, and end");
     app.add_flag("--print-budget", texts.print_budget, "print the memory bill, and end");
 }
@@ -93,7 +124,9 @@ void add_load(CLI::App& load, std::vector<std::unique_ptr<LoadTexts>>& all) {
             if ((flag.modes & mode_bit(mode.mode)) == 0) continue;
             const std::string name(flag.name);
             const std::string help(flag.help);
-            if (flag.argument.empty()) {
+            if (flag.repeats) {
+                add_list(*texts->app, flag.name, texts->lists[name], flag.argument, flag.help);
+            } else if (flag.argument.empty()) {
                 texts->app->add_flag(name, help)->disable_flag_override();
             } else {
                 texts->app->add_option(name, texts->flags[name], help)
@@ -109,7 +142,14 @@ Outcome<CommandLine> serve_command(const CLI::App& app, const ServeTexts& texts)
     serve.check = texts.check;
     serve.print_budget = texts.print_budget;
     if (app.count("--config") != 0) serve.config_path = texts.config;
-    if (!texts.listen.empty()) serve.overrides.push_back({"--listen", "listen", texts.listen});
+    for (const ServeListFlag& flag : serve_list_flags) {
+        const std::vector<std::string>& values = texts.lists.at(flag.name);
+        if (!values.empty()) serve.overrides.push_back({flag.name, flag.key, values});
+    }
+    if (texts.no_huge_pages) {
+        serve.overrides.push_back({"--no-huge-pages", "shards.huge_pages", {"off"}});
+        serve.overrides.push_back({"--no-huge-pages", "dpdk.huge_pages", {"false"}});
+    }
     // The two are alternatives: each of them undoes what the file says of the other.
     if (app.count("--shards") != 0) {
         serve.overrides.push_back({"--shards", "shards.cpus", {""}});
@@ -140,11 +180,15 @@ Outcome<CommandLine> load_command(const LoadTexts& texts) {
     for (const LoadFlag& flag : load_flags()) {
         if ((flag.modes & mode_bit(texts.mode)) == 0) continue;
         const std::string name(flag.name);
-        if (texts.app->count(name) == 0) continue;
+        if (flag.repeats || texts.app->count(name) == 0) continue;
         const auto value = texts.flags.find(name);
         given[name] = value == texts.flags.end() ? "true" : value->second;
     }
-    Outcome<LoadOptions> options = make_load_options(texts.mode, given);
+    std::map<std::string, std::vector<std::string>> lists;
+    for (const auto& [name, values] : texts.lists) {
+        if (!values.empty()) lists[name] = values;
+    }
+    Outcome<LoadRequest> options = make_load_options(texts.mode, given, lists);
     if (!options) return tl::unexpected<Error>(options.error());
     return CommandLine{std::move(*options)};
 }
@@ -197,7 +241,7 @@ std::optional<Error> find_misuse(const CLI::App& command) {
 
 Outcome<CommandLine> parse(int argument_count, const char* const* arguments) {
     CLI::App app("millrace: an MQTT push server", "millrace");
-    app.set_version_flag("--version", "millrace " MILLRACE_VERSION);
+    app.set_version_flag("--version", "millrace " MILLRACE_VERSION " (" + backends_text() + ")");
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
     app.require_subcommand(0, 1);
     app.allow_extras();  // find_misuse reports them; inherited by the commands

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "load/options.h"
 #include "server/config_file.h"
+#include "server/load_command.h"
 
 namespace millrace {
 
@@ -29,7 +29,7 @@ struct ServeCommand {
 };
 
 struct CommandLine {
-    std::variant<PrintCommand, ServeCommand, LoadOptions> command;
+    std::variant<PrintCommand, ServeCommand, LoadRequest> command;
 };
 
 // The error is one line that names the option, its value and what is accepted; main prints it and

@@ -191,25 +191,6 @@ Outcome<std::string> read_file(const std::string& path) {
     return text;
 }
 
-bool put_value(Config& config, const ConfigKey& key, const std::string& value) {
-    switch (key.kind) {
-        case KeyKind::integer: {
-            const std::optional<uint64_t> number = parse_number(value);
-            if (!number || !accepts(key, *number)) return false;
-            key.set(config, *number);
-            return true;
-        }
-        case KeyKind::boolean:
-            if (value != "true" && value != "false") return false;
-            key.set(config, value == "true" ? 1 : 0);
-            return true;
-        case KeyKind::text:
-        case KeyKind::texts:
-            return key.put(config, value);
-    }
-    MR_UNREACHABLE();
-}
-
 std::optional<Error> apply(Config& config, const ConfigOverride& change) {
     const ConfigKey* key = find_config_key(change.key);
     if (key == nullptr) {
@@ -218,7 +199,7 @@ std::optional<Error> apply(Config& config, const ConfigOverride& change) {
     }
     if (key->kind == KeyKind::texts) key->clear(config);
     for (const std::string& value : change.values) {
-        if (put_value(config, *key, value)) continue;
+        if (put_config_value(config, *key, value)) continue;
         return Error{Errc::invalid_argument,
                      fmt::format("{}: {} is not accepted for {}: accepted is {}", change.flag,
                                  quoted(value), key->name, accepted_values(*key))};

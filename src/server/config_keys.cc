@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "codec/mqtt/topic_name.h"
 #include "runtime/placement.h"
+#include "server/dpdk_config.h"
 
 namespace millrace {
 namespace {
@@ -83,7 +84,7 @@ bool put_listen(Config& config, std::string_view text) {
 
 bool put_net(Config& config, std::string_view text) {
     config.net = text;
-    return text == "uring";
+    return text == "uring" || text == "dpdk";
 }
 
 bool put_denied_filter(Config& config, std::string_view text) {
@@ -127,22 +128,23 @@ constexpr auto queues_part = &Config::queues;
 constexpr auto timeouts_part = &Config::timeouts;
 constexpr auto shards_part = &Config::shards;
 constexpr auto uring_part = &Config::uring;
+constexpr auto dpdk_part = &Config::dpdk;
 using M = MqttLimits;
 using Q = QueueLimits;
 using T = Timeouts;
 using S = ShardOptions;
 using U = UringOptions;
+using D = DpdkOptions;
 
 constexpr std::string_view listen_accepted =
     "\"ADDRESS:PORT\" or \"[IPV6-ADDRESS]:PORT\", with a port from 0 to 65535";
 constexpr uint64_t day_ms = 24 * 3'600'000;
 
 // Ring sizes end where the kernel's do: IORING_MAX_ENTRIES is 32,768, a completion queue may have
-// twice that. A connection takes a slot in a table of direct descriptors, which ends at 2^20;
-// some are left for listeners. A packet of MQTT ends at 268,435,460 bytes (5.0, 2.1.4).
+// twice that. A packet of MQTT ends at 268,435,460 bytes (5.0, 2.1.4).
 constexpr std::array keys{
     texts("listen", listen_accepted, put_listen, [](Config& config) { config.listen.clear(); }),
-    text("net", "\"uring\"", put_net),
+    text("net", "\"uring\" or \"dpdk\"", put_net),
 
     integer<mqtt_part, &M::receive_maximum>("mqtt.receive_maximum", 1, 65'535),
     integer<mqtt_part, &M::topic_alias_maximum>("mqtt.topic_alias_maximum", 0, 65'535),
@@ -176,7 +178,7 @@ constexpr std::array keys{
 
     integer<shards_part, &S::count>("shards.count", 0, 64),
     text("shards.cpus", "a list of different cores such as \"0-3,8\", at most 64", put_cpus),
-    integer<shards_part, &S::connections_max>("shards.connections_max", 1, 1'048'000),
+    integer<shards_part, &S::connections_max>("shards.connections_max", 1, 20'000'000),
     or_zero(
         integer<shards_part, &S::memory_bytes_max>("shards.memory_bytes_max", 8 * mi, 16'384 * gi)),
     text("shards.huge_pages", "\"off\" or \"when_available\"", put_huge_pages),
@@ -196,6 +198,43 @@ constexpr std::array keys{
     integer<uring_part, &U::napi_busy_poll_us>("uring.napi_busy_poll_us", 0, 1'000'000),
     integer<uring_part, &U::listen_backlog>("uring.listen_backlog", 1, 65'535),
     or_zero(integer<uring_part, &U::socket_send_bytes>("uring.socket_send_bytes", 4 * ki, gi)),
+
+    text("dpdk.device",
+         "a PCI address such as \"0000:03:00.0\", or a virtual device such as "
+         "\"net_af_packet0,iface=v0\"",
+         put_dpdk_device),
+    texts("dpdk.eal_arguments", "arguments of DPDK's own such as \"--log-level=*:info\"",
+          put_dpdk_eal_argument, [](Config& config) { config.dpdk.eal_arguments.clear(); }),
+    text("dpdk.mac", "an address of one station such as \"02:00:00:00:00:01\"", put_dpdk_mac),
+    texts("dpdk.addresses", "an address with its prefix such as \"10.0.0.1/24\", at most 64",
+          put_dpdk_address, [](Config& config) { config.dpdk.addresses.clear(); }),
+    texts("dpdk.source_ranges", "a range of addresses such as \"10.0.1.0/24\", at most 64",
+          put_dpdk_source_range, [](Config& config) { config.dpdk.source_ranges.clear(); }),
+    text("dpdk.gateway", "an IPv4 address", put_dpdk_gateway),
+    text("dpdk.gateway_ipv6", "an IPv6 address", put_dpdk_gateway_ipv6),
+    text("dpdk.vlan", "\"untagged\", \"pass_through\", or \"1\" to \"4094\"", put_dpdk_vlan),
+    integer<dpdk_part, &D::mtu>("dpdk.mtu", 576, 9'000),
+    integer<dpdk_part, &D::queues>("dpdk.queues", 0, 64),
+    boolean<dpdk_part, &D::huge_pages>("dpdk.huge_pages"),
+    or_zero(integer<dpdk_part, &D::memory_bytes>("dpdk.memory_bytes", 64 * mi, 1'024 * gi)),
+    integer<dpdk_part, &D::receive_descriptors>("dpdk.receive_descriptors", 64, 32'768),
+    integer<dpdk_part, &D::transmit_descriptors>("dpdk.transmit_descriptors", 64, 32'768),
+    or_zero(integer<dpdk_part, &D::buffers>("dpdk.buffers", 1'024, 16'777'216)),
+    integer<dpdk_part, &D::copy_bytes_max>("dpdk.copy_bytes_max", 0, 1'024),
+    text("dpdk.idle", "\"spin\", \"pause\" or \"sleep\"", put_dpdk_idle),
+    integer<dpdk_part, &D::idle_spin>("dpdk.idle_spin_us", 0, 1'000'000),
+    integer<dpdk_part, &D::idle_sleep>("dpdk.idle_sleep_us", 1, 100'000),
+    text("dpdk.congestion", "\"cubic\" or \"reno\"", put_dpdk_congestion),
+    integer<dpdk_part, &D::receive_window_bytes>("dpdk.receive_window_bytes", 4 * ki, gi),
+    or_zero(integer<dpdk_part, &D::keepalive_idle>("dpdk.keepalive_idle_s", 1, 86'400)),
+    integer<dpdk_part, &D::time_wait>("dpdk.time_wait_ms", 1, 240'000),
+    integer<dpdk_part, &D::time_wait_count_max>("dpdk.time_wait_count_max", 16, 16'777'216),
+    integer<dpdk_part, &D::half_open_count_max>("dpdk.half_open_count_max", 1, 1'000'000),
+    integer<dpdk_part, &D::half_open_cookies_from>("dpdk.half_open_cookies_from", 0, 1'000'000),
+    integer<dpdk_part, &D::half_open_per_source_max>("dpdk.half_open_per_source_max", 1, 65'535),
+    integer<dpdk_part, &D::neighbor_count_max>("dpdk.neighbor_count_max", 16, 1'000'000),
+    text("dpdk.capture_path", "the path of a file to write", put_dpdk_capture_path),
+    integer<dpdk_part, &D::capture_bytes_max>("dpdk.capture_bytes_max", 64 * ki, 1'024 * gi),
 };
 
 }  // namespace
@@ -236,6 +275,25 @@ std::string accepted_values(const ConfigKey& key) {
         case KeyKind::text:
         case KeyKind::texts:
             return std::string(key.accepted_text);
+    }
+    MR_UNREACHABLE();
+}
+
+bool put_config_value(Config& config, const ConfigKey& key, std::string_view value) {
+    switch (key.kind) {
+        case KeyKind::integer: {
+            const std::optional<uint64_t> number = parse_number(value);
+            if (!number || !accepts(key, *number)) return false;
+            key.set(config, *number);
+            return true;
+        }
+        case KeyKind::boolean:
+            if (value != "true" && value != "false") return false;
+            key.set(config, value == "true" ? 1 : 0);
+            return true;
+        case KeyKind::text:
+        case KeyKind::texts:
+            return key.put(config, value);
     }
     MR_UNREACHABLE();
 }

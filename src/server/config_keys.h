@@ -49,6 +49,9 @@ bool is_config_table(std::string_view name);              // "mqtt", "queues", .
 bool accepts(const ConfigKey& key, uint64_t value);
 // In words, for a message: "1 to 65535", "a power of two from 64 to 32768".
 std::string accepted_values(const ConfigKey& key);
+// Sets a key from its text as the command line has it, or adds to a list; false when it isn't
+// accepted.
+bool put_config_value(Config& config, const ConfigKey& key, std::string_view value);
 // A value for a message: quoted, in one line and not too long.
 std::string quoted(std::string_view text);
 

@@ -6,6 +6,7 @@
 
 #include "millrace/config.h"
 #include "server/config_keys.h"
+#include "server/dpdk_config.h"
 
 namespace millrace {
 namespace {
@@ -88,6 +89,13 @@ std::optional<ConfigFault> shards_fault(const ShardOptions& shards) {
 
 std::optional<ConfigFault> between_keys_fault(const Config& config) {
     const UringOptions& uring = config.uring;
+    // A connection takes a slot in a table of direct descriptors, which ends at 2^20; some are left
+    // for listeners.
+    constexpr uint32_t uring_connections_max = 1'048'000;
+    if (config.net == "uring" && config.shards.connections_max > uring_connections_max) {
+        return ConfigFault{"shards.connections_max", std::to_string(config.shards.connections_max),
+                           fmt::format("1 to {} with net = \"uring\"", uring_connections_max)};
+    }
     if (uring.completion_entries < uring.submission_entries) {
         return ConfigFault{
             "uring.completion_entries", std::to_string(uring.completion_entries),
@@ -112,6 +120,7 @@ std::optional<ConfigFault> find_config_fault(const Config& config) {
     if (auto fault = text_fault(config)) return fault;
     if (auto fault = number_fault(config)) return fault;
     if (auto fault = shards_fault(config.shards)) return fault;
+    if (auto fault = find_dpdk_fault(config)) return fault;
     return between_keys_fault(config);
 }
 

@@ -51,7 +51,8 @@ HostFacts read_host_facts() {
     return facts;
 }
 
-ShardPlan plan_shards(const ShardOptions& options, const HostFacts& host) {
+ShardPlan plan_shards(const Config& config, const HostFacts& host) {
+    const ShardOptions& options = config.shards;
     ShardPlan plan;
     const std::vector<uint32_t>& cpus = options.cpus.empty() ? host.cpus : options.cpus;
     plan.count = options.count != 0 ? options.count
@@ -62,10 +63,13 @@ ShardPlan plan_shards(const ShardOptions& options, const HostFacts& host) {
     plan.memory_bytes_each = options.memory_bytes_max != 0
                                  ? options.memory_bytes_max
                                  : host.memory_bytes / 2 / plan.count;
+    plan.connections_max_each = options.connections_max;
     // Each shard's ring has a table of its own, which the open-file limit bounds; its sockets use
-    // no descriptor beside it.
-    plan.connections_max_each =
-        static_cast<uint32_t>(std::min<uint64_t>(options.connections_max, host.open_files_max));
+    // no descriptor beside it. Our own TCP knows no descriptors.
+    if (config.net == "uring") {
+        plan.connections_max_each =
+            static_cast<uint32_t>(std::min<uint64_t>(options.connections_max, host.open_files_max));
+    }
     return plan;
 }
 

@@ -27,6 +27,6 @@ struct ShardPlan {
     uint64_t memory_bytes_each = 0;
     uint32_t connections_max_each = 0;
 };
-ShardPlan plan_shards(const ShardOptions& options, const HostFacts& host);
+ShardPlan plan_shards(const Config& config, const HostFacts& host);
 
 }  // namespace millrace

@@ -9,6 +9,7 @@
 #include "codec/mqtt/topic_name.h"
 #include "runtime/placement.h"
 #include "server/config_keys.h"
+#include "server/dpdk_config.h"
 
 namespace millrace {
 namespace {
@@ -18,7 +19,7 @@ constexpr uint32_t publishing =
     mode_bit(LoadMode::fanout) | mode_bit(LoadMode::fanin) | mode_bit(LoadMode::pair);
 constexpr uint32_t storm = mode_bit(LoadMode::storm);
 constexpr uint32_t source_count_max = 4'096;
-constexpr uint32_t connection_count_max = 4'000'000;
+constexpr uint32_t connection_count_max = 20'000'000;
 constexpr uint32_t connection_count_default = 1'000;
 constexpr int64_t duration_default_s = 10;
 // One message a second, measured ones and warm-up: still a Duration.
@@ -28,36 +29,36 @@ constexpr uint64_t run_seconds_max = 604'800;
 constexpr uint32_t payload_bytes_min = 16;
 
 template <auto Field>
-void set_number(LoadOptions& options, uint64_t value) {
+void set_number(LoadRequest& options, uint64_t value) {
     options.*Field = static_cast<std::decay_t<decltype(options.*Field)>>(value);
 }
 
 template <auto Field>
-void set_seconds(LoadOptions& options, uint64_t value) {
+void set_seconds(LoadRequest& options, uint64_t value) {
     options.*Field = Duration::s(static_cast<int64_t>(value));
 }
 
-bool put_host(LoadOptions& options, std::string_view text) {
+bool put_host(LoadRequest& options, std::string_view text) {
     options.host = text;
     return is_ip_address(options.host);
 }
 
-bool put_topic(LoadOptions& options, std::string_view text) {
+bool put_topic(LoadRequest& options, std::string_view text) {
     options.topic = text;
     return text.size() <= 1'024 && mqtt::is_valid_utf8(text) && mqtt::is_valid_topic(text);
 }
 
-bool put_prefix(LoadOptions& options, std::string_view text) {
+bool put_prefix(LoadRequest& options, std::string_view text) {
     options.client_id_prefix = text;
     return !text.empty() && text.size() <= 64 && mqtt::is_valid_utf8(text);
 }
 
-bool put_version(LoadOptions& options, std::string_view text) {
+bool put_version(LoadRequest& options, std::string_view text) {
     options.mqtt_version = text == "5" ? 5 : 4;
     return text == "4" || text == "5";
 }
 
-bool put_cpus(LoadOptions& options, std::string_view text) {
+bool put_cpus(LoadRequest& options, std::string_view text) {
     Outcome<std::vector<uint32_t>> cpus = parse_cpu_list(text);
     if (!cpus || cpus->empty() || cpus->size() > 64) return false;
     options.cpus = std::move(*cpus);
@@ -66,7 +67,7 @@ bool put_cpus(LoadOptions& options, std::string_view text) {
 }
 
 // "127.0.0.2-127.0.0.9", IPv4 only.
-bool put_source_range(LoadOptions& options, const std::string& first, const std::string& last) {
+bool put_source_range(LoadRequest& options, const std::string& first, const std::string& last) {
     in_addr from{};
     in_addr to{};
     if (::inet_pton(AF_INET, first.c_str(), &from) != 1) return false;
@@ -82,7 +83,7 @@ bool put_source_range(LoadOptions& options, const std::string& first, const std:
     return true;
 }
 
-bool put_sources(LoadOptions& options, std::string_view text) {
+bool put_sources(LoadRequest& options, std::string_view text) {
     while (true) {
         const size_t comma = text.find(',');
         const std::string part(text.substr(0, comma));
@@ -101,11 +102,16 @@ bool put_sources(LoadOptions& options, std::string_view text) {
     }
 }
 
-using L = LoadOptions;
+bool put_net(LoadRequest& options, std::string_view text) {
+    options.net = text;
+    return text == "uring" || text == "dpdk";
+}
+
+using L = LoadRequest;
 
 constexpr LoadFlag number(std::string_view name, std::string_view argument, std::string_view help,
                           uint32_t modes, uint64_t smallest, uint64_t largest,
-                          void (*set)(LoadOptions&, uint64_t)) {
+                          void (*set)(LoadRequest&, uint64_t)) {
     return {.name = name,
             .argument = argument,
             .help = help,
@@ -117,7 +123,7 @@ constexpr LoadFlag number(std::string_view name, std::string_view argument, std:
 
 constexpr LoadFlag text(std::string_view name, std::string_view argument, std::string_view help,
                         uint32_t modes, std::string_view accepted,
-                        bool (*put)(LoadOptions&, std::string_view)) {
+                        bool (*put)(LoadRequest&, std::string_view)) {
     return {.name = name,
             .argument = argument,
             .help = help,
@@ -127,8 +133,23 @@ constexpr LoadFlag text(std::string_view name, std::string_view argument, std::s
 }
 
 constexpr LoadFlag toggle(std::string_view name, std::string_view help,
-                          bool (*put)(LoadOptions&, std::string_view)) {
+                          bool (*put)(LoadRequest&, std::string_view)) {
     return {.name = name, .argument = {}, .help = help, .modes = all_modes, .put = put};
+}
+
+// A setting of [dpdk], with the range that the configuration file has for it.
+constexpr LoadFlag dpdk(std::string_view name, std::string_view argument, std::string_view help,
+                        std::string_view config_key) {
+    return {.name = name,
+            .argument = argument,
+            .help = help,
+            .modes = all_modes,
+            .config_key = config_key};
+}
+
+constexpr LoadFlag repeated(LoadFlag flag) {
+    flag.repeats = true;
+    return flag;
 }
 
 constexpr std::array flags{
@@ -164,7 +185,7 @@ constexpr std::array flags{
            message_count_max, set_number<&L::message_count>),
     number("--warmup", "COUNT", "messages before the measured ones (a tenth of those)", publishing,
            0, message_count_max,
-           [](LoadOptions& options, uint64_t value) { options.warmup_count = value; }),
+           [](LoadRequest& options, uint64_t value) { options.warmup_count = value; }),
     number("--duration", "SECONDS", "stop after that long (10 when no --messages)", all_modes, 1,
            run_seconds_max, set_seconds<&L::duration>),
     number("--drain-timeout", "SECONDS", "wait that long for missing deliveries (10)", publishing,
@@ -186,23 +207,43 @@ constexpr std::array flags{
          "a list of different cores such as \"0-3,8\", at most 64", put_cpus),
     number("--server-pid", "PID", "report processor time and memory of that process", all_modes, 1,
            4'194'304,
-           [](LoadOptions& options, uint64_t value) {
+           [](LoadRequest& options, uint64_t value) {
                options.server_pid = static_cast<uint32_t>(value);
            }),
     toggle("--keep-session", "connect without clean start",
-           [](LoadOptions& options, std::string_view) {
+           [](LoadRequest& options, std::string_view) {
                options.clean_start = false;
                return true;
            }),
     number("--session-expiry", "SECONDS", "of kept sessions, MQTT 5 only (300)", all_modes, 0,
            0xffff'ffff, set_number<&L::session_expiry_s>),
+    text("--net", "BACKEND", "network back end: uring or dpdk (uring)", all_modes, "uring or dpdk",
+         put_net),
+    dpdk("--dpdk-device", "DEVICE", "PCI address or virtual device", "dpdk.device"),
+    repeated(dpdk("--dpdk-address", "ADDRESS/BITS", "own address with its prefix; may be repeated",
+                  "dpdk.addresses")),
+    repeated(dpdk("--dpdk-source-range", "ADDRESS/BITS",
+                  "more own addresses to connect from; may be repeated", "dpdk.source_ranges")),
+    dpdk("--dpdk-gateway", "ADDRESS", "whom to send to what isn't on the link", "dpdk.gateway"),
+    dpdk("--dpdk-mtu", "BYTES", "longest IP packet (1500)", "dpdk.mtu"),
+    dpdk("--dpdk-memory-bytes", "BYTES", "memory of DPDK's (computed)", "dpdk.memory_bytes"),
+    repeated(dpdk("--dpdk-eal", "ARGUMENT", "for DPDK itself, as --dpdk-eal=ARGUMENT; may be "
+                  "repeated", "dpdk.eal_arguments")),
+    dpdk("--dpdk-idle", "MODE", "spin, pause or sleep when nothing comes (sleep)", "dpdk.idle"),
+    toggle("--no-huge-pages", "DPDK's memory in plain pages",
+           [](LoadRequest& options, std::string_view) {
+               options.dpdk.huge_pages = false;
+               return true;
+           }),
+    dpdk("--pcap", "FILE", "write all frames of the dpdk back end to a pcap file",
+         "dpdk.capture_path"),
     toggle("--json", "report as one JSON object",
-           [](LoadOptions& options, std::string_view) {
+           [](LoadRequest& options, std::string_view) {
                options.json = true;
                return true;
            }),
     toggle("--quiet", "no progress on standard error",
-           [](LoadOptions& options, std::string_view) {
+           [](LoadRequest& options, std::string_view) {
                options.progress = false;
                return true;
            }),
@@ -222,12 +263,23 @@ std::string_view name_of(LoadMode mode) {
 }
 
 using Given = std::map<std::string, std::string>;
+using Lists = std::map<std::string, std::vector<std::string>>;
 
-std::optional<Error> apply(LoadOptions& options, const LoadFlag& flag, const std::string& value) {
+std::optional<Error> apply(LoadRequest& options, const LoadFlag& flag, const std::string& value) {
     const auto refuse = [&](const std::string& accepted) {
         return Error{Errc::invalid_argument,
                      fmt::format("{} {}: accepted is {}", flag.name, quoted(value), accepted)};
     };
+    if (!flag.config_key.empty()) {
+        // The file's own table reads the text, into a configuration that is thrown away again.
+        const ConfigKey& key = *find_config_key(flag.config_key);
+        Config scratch;
+        std::swap(scratch.dpdk, options.dpdk);
+        const bool accepted = put_config_value(scratch, key, value);
+        std::swap(scratch.dpdk, options.dpdk);
+        if (accepted) return std::nullopt;
+        return refuse(accepted_values(key));
+    }
     if (flag.set == nullptr) {
         if (flag.put(options, value)) return std::nullopt;
         return refuse(std::string(flag.accepted_text));
@@ -248,11 +300,12 @@ std::optional<Error> contradiction(const Given& given) {
                                  given.at(other))};
     };
     if (auto error = both("--rate", "--window")) return error;
+    if (auto error = both("--source", "--dpdk-source-range")) return error;
     return both("--shards", "--cpus");
 }
 
 // Only a kept session of MQTT 5 has an expiry interval of its own.
-std::optional<Error> expiry_fault(const Given& given, const LoadOptions& options) {
+std::optional<Error> expiry_fault(const Given& given, const LoadRequest& options) {
     const auto expiry = given.find("--session-expiry");
     if (expiry == given.end()) return std::nullopt;
     if (!options.clean_start && options.mqtt_version == 5) return std::nullopt;
@@ -270,7 +323,7 @@ void split_one_to_many(uint32_t all, uint32_t& few, uint32_t& many) {
 }
 
 // How the connections split when neither part was given, or one of them.
-void split_connections(LoadOptions& options, bool has_connections) {
+void split_connections(LoadRequest& options, bool has_connections) {
     uint32_t& publishers = options.publisher_count;
     uint32_t& subscribers = options.subscriber_count;
     const uint32_t all =
@@ -293,7 +346,7 @@ void split_connections(LoadOptions& options, bool has_connections) {
     if (!has_connections) options.connection_count = publishers + subscribers;
 }
 
-std::optional<Error> count_fault(const LoadOptions& options) {
+std::optional<Error> count_fault(const LoadRequest& options) {
     if (options.mode == LoadMode::connect || options.mode == LoadMode::storm) return std::nullopt;
     const uint64_t parts = uint64_t{options.publisher_count} + options.subscriber_count;
     if (parts != options.connection_count || parts > connection_count_max) {
@@ -311,11 +364,53 @@ std::optional<Error> count_fault(const LoadOptions& options) {
     return std::nullopt;
 }
 
-std::optional<Error> shard_fault(const LoadOptions& options) {
+std::optional<Error> shard_fault(const LoadRequest& options) {
     if (options.shard_count <= options.connection_count) return std::nullopt;
     return Error{Errc::invalid_argument,
                  fmt::format("--shards {}: accepted is at most a thread a connection, {}",
                              options.shard_count, options.connection_count)};
+}
+
+// The flags of a back end that isn't used, and what the one in use needs.
+std::optional<Error> net_fault(const Given& given, const Lists& lists, const LoadRequest& options) {
+    const auto is_dpdk = [](const LoadFlag& flag) {
+        return !flag.config_key.empty() || flag.name == "--no-huge-pages";
+    };
+    for (const LoadFlag& flag : flags) {
+        const std::string name(flag.name);
+        const bool is_given = given.contains(name) || lists.contains(name);
+        if (options.net == "dpdk" || !is_dpdk(flag) || !is_given) continue;
+        return Error{Errc::invalid_argument, fmt::format("{}: accepted with --net dpdk", name)};
+    }
+    if (options.net != "dpdk") return std::nullopt;
+    const std::optional<ConfigFault> fault = find_dpdk_interface_fault(options.dpdk);
+    if (!fault) return std::nullopt;
+    // In the words of this command line, where there's a flag for the key.
+    for (const LoadFlag& flag : flags) {
+        if (flag.config_key != fault->key) continue;
+        return Error{Errc::invalid_argument, fmt::format("{} {}: accepted is {}", flag.name,
+                                                         fault->value, fault->accepted)};
+    }
+    return Error{Errc::invalid_argument, fault->text()};
+}
+
+std::optional<Error> apply_given(LoadRequest& options, const Given& given, const Lists& lists) {
+    for (const LoadFlag& flag : flags) {
+        std::vector<std::string> values;
+        const std::string name(flag.name);
+        if (const auto found = given.find(name); found != given.end()) {
+            values.push_back(found->second);
+        }
+        if (const auto found = lists.find(name); found != lists.end()) values = found->second;
+        if (!values.empty() && (flag.modes & mode_bit(options.mode)) == 0) {
+            return Error{Errc::invalid_argument, fmt::format("{}: has no meaning in load {}", name,
+                                                             name_of(options.mode))};
+        }
+        for (const std::string& value : values) {
+            if (auto error = apply(options, flag, value)) return error;
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -327,21 +422,16 @@ std::span<const LoadModeName> load_modes() {
     return modes;
 }
 
-Outcome<LoadOptions> make_load_options(LoadMode mode, const Given& given) {
-    LoadOptions options;
+Outcome<LoadRequest> make_load_options(LoadMode mode, const Given& given, const Lists& lists) {
+    LoadRequest options;
     options.mode = mode;
     options.topic = fmt::format("load/{}", name_of(mode));
     options.connection_count = connection_count_default;
-    for (const LoadFlag& flag : flags) {
-        const auto found = given.find(std::string(flag.name));
-        if (found == given.end()) continue;
-        if ((flag.modes & mode_bit(mode)) == 0) {
-            return fail(Errc::invalid_argument,
-                        fmt::format("{}: has no meaning in load {}", flag.name, name_of(mode)));
-        }
-        if (auto error = apply(options, flag, found->second)) {
-            return tl::unexpected<Error>(std::move(*error));
-        }
+    if (auto error = apply_given(options, given, lists)) {
+        return tl::unexpected<Error>(std::move(*error));
+    }
+    if (auto error = net_fault(given, lists, options)) {
+        return tl::unexpected<Error>(std::move(*error));
     }
     if (auto error = contradiction(given)) return tl::unexpected<Error>(std::move(*error));
     if (auto error = expiry_fault(given, options)) {

@@ -5,12 +5,17 @@
 
 #include "millrace/server.h"
 #include "millrace/version.h"
+#include "server/assemble_dpdk.h"
 #include "server/assemble_uring.h"
+#include "server/backends.h"
 #include "server/budget.h"
 #include "server/cli.h"
 #include "server/exit_codes.h"
 #include "server/host_facts.h"
 #include "server/signals.h"
+#include "tcp/half_open.h"
+#include "tcp/tcp_connection.h"
+#include "tcp/time_wait.h"
 
 namespace millrace {
 
@@ -21,10 +26,16 @@ ExitCode complain(ExitCode code, std::string_view text) {
     return code;
 }
 
+// A place in the table of flows is 8 bytes; the table is 85% full at most.
+constexpr uint32_t flow_slot_bytes = 10;
+
 ExitCode print_budget(const Config& config) {
-    const ShardPlan plan = plan_shards(config.shards, read_host_facts());
+    const ShardPlan plan = plan_shards(config, read_host_facts());
     const ObjectSizes sizes{
         .connection_bytes = sizeof(Connection),
+        .tcp_connection_bytes = sizeof(TcpConnection) + flow_slot_bytes,
+        .time_wait_bytes = sizeof(TimeWait),
+        .half_open_bytes = sizeof(HalfOpen),
         .session_bytes = sizeof(Session),
         .subscription_bytes = sizeof(Subscription),
         .filter_bytes = sizeof(ExactFilter) + sizeof(void*),
@@ -57,7 +68,7 @@ ExitCode serve(const ServeCommand& command) {
         addresses += fmt::format("{}{}{}{}:{}", index == 0 ? "" : ", ", is_v6 ? "[" : "", host,
                                  is_v6 ? "]" : "", server->ports()[index]);
     }
-    fmt::print("millrace {} listens on {}; {}\n", MILLRACE_VERSION, addresses,
+    fmt::print("millrace {} ({}) listens on {}; {}\n", MILLRACE_VERSION, backends_text(), addresses,
                server->description());
     std::fflush(stdout);
     wait_for_stop_signal();
@@ -78,7 +89,8 @@ int run(int argument_count, const char* const* arguments) {
     if (const auto* command = std::get_if<ServeCommand>(&line->command)) {
         return to_int(serve(*command));
     }
-    return run_uring_load(std::get<LoadOptions>(line->command));
+    const auto& load = std::get<LoadRequest>(line->command);
+    return load.net == "dpdk" ? run_dpdk_load(load) : run_uring_load(load);
 }
 
 }  // namespace millrace

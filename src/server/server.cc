@@ -13,6 +13,7 @@
 #include "codec/mqtt/topic_name.h"
 #include "codec/mqtt/utf8.h"
 #include "runtime/placement.h"
+#include "server/assemble_dpdk.h"
 #include "server/assemble_uring.h"
 #include "server/budget.h"
 #include "server/host_facts.h"
@@ -44,8 +45,8 @@ struct ShardMemory {
 class ServerOfShards final : public Server {
 public:
     explicit ServerOfShards(const Config& config)
-        : config_(config), facts_(read_host_facts()), plan_(plan_shards(config.shards, facts_)) {}
-    ~ServerOfShards() override { stop(); }
+        : config_(config), facts_(read_host_facts()), plan_(plan_shards(config, facts_)) {}
+    ~ServerOfShards() override;
 
     std::optional<Error> set_up();
     std::optional<Error> start() override;
@@ -57,6 +58,7 @@ public:
     Stats stats() const override;
 
 private:
+    bool is_dpdk() const { return config_.net == "dpdk"; }
     std::optional<Error> set_up_shard(uint32_t index);
     std::optional<Error> listen();
     void run_shard_thread(uint32_t index);
@@ -68,15 +70,29 @@ private:
     Pressure pressure_;
     std::unique_ptr<MailMesh> mesh_;
     std::vector<std::unique_ptr<ShardMemory>> shards_;
+    std::unique_ptr<Port> port_;     // with net = "dpdk"; goes between the hosts and their memory
     std::unique_ptr<SystemTopics> system_topics_;
     std::unique_ptr<Mailbox> host_mailbox_;
     std::mutex publish_mutex_;
     std::vector<uint16_t> ports_;
     std::atomic<bool> stop_{false};  // set by stop(), read by every shard: release and acquire
+    std::atomic<uint32_t> shards_left_{0};  // counted down by each shard when it has drained
     bool is_running_ = false;
 };
 
+// What a host of a shard sent may still be in the device's hands, so the memory goes last.
+ServerOfShards::~ServerOfShards() {
+    stop();
+    for (const auto& shard : shards_) shard->host.reset();
+    port_.reset();
+}
+
 std::optional<Error> ServerOfShards::set_up() {
+    if (is_dpdk()) {
+        auto port = open_dpdk_port(config_.dpdk, plan_.count);
+        if (!port) return port.error();
+        port_ = std::move(*port);
+    }
     auto mesh = MailMesh::create(plan_.count, config_.shards.mailbox_ring_bytes);
     if (!mesh) return mesh.error();
     mesh_ = std::move(*mesh);
@@ -103,8 +119,9 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
     shard->blocks = std::make_unique<BlockPool>(*shard->heap, shard->ledger);
     const ShardSeat seat{config_,         plan_.connections_max_each, *shard->arena, shard->ledger,
                          *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
-                         shard->counters, pressure_,       hash_key_, random_word(), stop_};
-    auto host = make_uring_shard(seat);
+                         shard->counters, pressure_, hash_key_, random_word(), stop_,
+                         shards_left_};
+    auto host = is_dpdk() ? make_dpdk_shard(seat, *port_) : make_uring_shard(seat);
     if (!host) return host.error();
     shard->host = std::move(*host);
     shards_.push_back(std::move(shard));
@@ -114,7 +131,9 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
 std::optional<Error> ServerOfShards::listen() {
     for (const ListenAddress& address : config_.listen) {
         Endpoint local{address.host, address.port};
-        if (auto error = probe_port(local)) return error;
+        if (!is_dpdk()) {
+            if (auto error = probe_port(local)) return error;
+        }
         for (const auto& shard : shards_) {
             auto port = shard->host->listen(local);
             if (!port) return port.error();
@@ -129,6 +148,7 @@ std::optional<Error> ServerOfShards::start() {
     MR_ASSERT(!is_running_);
     if (auto error = listen()) return error;
     is_running_ = true;
+    shards_left_.store(plan_.count, std::memory_order_release);
     for (uint32_t index = 0; index < plan_.count; ++index) {
         shards_[index]->thread = std::thread([this, index] { run_shard_thread(index); });
     }
@@ -162,12 +182,14 @@ std::string ServerOfShards::description() const {
             ? "none free, plain pages"
             : fmt::format("{} x {} free", facts_.huge_pages_free,
                           readable_bytes(facts_.huge_page_bytes));
+    const std::string open_files =
+        is_dpdk() ? "" : fmt::format("open-file limit {}: ", facts_.open_files_max);
     return fmt::format(
-        "{}; {} shard{} on core{} {}; memory {} a shard (huge pages: {}); open-file limit {}: up to "
+        "{}; {} shard{} on core{} {}; memory {} a shard (huge pages: {}); {}up to "
         "{} connections a shard, {} in all",
         shards_[0]->host->describe(), plan_.count, plan_.count == 1 ? "" : "s",
         plan_.count == 1 ? "" : "s", cores, readable_bytes(plan_.memory_bytes_each), pages,
-        facts_.open_files_max, plan_.connections_max_each, connections);
+        open_files, plan_.connections_max_each, connections);
 }
 
 std::optional<Error> ServerOfShards::publish(std::string_view topic,

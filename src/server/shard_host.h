@@ -33,13 +33,15 @@ struct ShardSeat {
     HashKey hash_key;
     uint64_t seed;
     const std::atomic<bool>& stop;
+    std::atomic<uint32_t>& shards_left;  // that still have something to send; each counts down once
 };
 
 class ShardHost {
 public:
     virtual ~ShardHost() = default;
     virtual Outcome<uint16_t> listen(const Endpoint& local) = 0;
-    // Until `stop` was set and every connection is closed, or the time to drain has passed.
+    // Until `stop` was set and every connection is closed, of this shard and of all others, or the
+    // time to drain has passed.
     virtual void run(const SystemTopics* system_topics) = 0;
     virtual const TransportCounters& counters() const = 0;
     virtual std::string describe() const = 0;
@@ -51,9 +53,10 @@ using MakeShardHost = Outcome<std::unique_ptr<ShardHost>> (*)(const ShardSeat& s
 template <Transport Net>
 class ShardApp {
 public:
-    ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const std::atomic<bool>& stop,
-             Duration drain)
-        : net_(net), broker_(broker), wheel_(wheel), stop_(stop), drain_(drain) {}
+    ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const ShardSeat& seat)
+        : net_(net), broker_(broker), wheel_(wheel), stop_(seat.stop),
+          shards_left_(seat.shards_left),
+          drain_(Duration::ms(seat.config.timeouts.drain.count())) {}
 
     void begin_turn(Instant now) {
         now_ = now;
@@ -81,9 +84,18 @@ public:
     void on_timer(TimerEntry& entry) {
         if (&entry != &quiet_timer_) broker_.on_timer(entry);
     }
-    void end_turn(Instant now) { broker_.end_turn(now); }
+    void end_turn(Instant now) {
+        broker_.end_turn(now);
+        if (!is_closing_) return;
+        if (!is_done_ && (net_.connection_count() == 0 || now >= drained_by_)) {
+            is_done_ = true;
+            shards_left_.fetch_sub(1, std::memory_order_acq_rel);
+        }
+        if (is_done_) wheel_.start(quiet_timer_, now + done_look);
+    }
+    // Others may send through this shard's queue of a device, so all leave together.
     bool finished() const {
-        return is_closing_ && (net_.connection_count() == 0 || now_ >= drained_by_);
+        return is_done_ && shards_left_.load(std::memory_order_acquire) == 0;
     }
 
 private:
@@ -91,8 +103,10 @@ private:
     Broker& broker_;
     TimerWheel& wheel_;
     const std::atomic<bool>& stop_;
+    std::atomic<uint32_t>& shards_left_;
     Duration drain_;
     static constexpr Duration mail_quiet = Duration::ms(20);
+    static constexpr Duration done_look = Duration::ms(2);
 
     TimerEntry quiet_timer_;         // wakes the loop to look again
     Instant now_{};
@@ -100,6 +114,7 @@ private:
     Instant drained_by_{};
     bool is_stopping_ = false;       // no new connection is accepted
     bool is_closing_ = false;        // clients have been told
+    bool is_done_ = false;           // nothing is left to send
 };
 
 template <Transport Net>
@@ -119,8 +134,7 @@ public:
         Broker broker({config, seat_.heap, seat_.blocks, net_->outbox(), wheel, mailbox,
                        seat_.ledger, seat_.counters, seat_.pressure, system_topics, seat_.hash_key,
                        seat_.seed});
-        ShardApp<Net> app(*net_, broker, wheel, seat_.stop,
-                          Duration::ms(config.timeouts.drain.count()));
+        ShardApp<Net> app(*net_, broker, wheel, seat_);
         run_shard(*net_, app, mailbox, wheel,
                   IdleOptions{Duration::us(config.shards.spin_max.count()),
                               config.shards.always_spin});

@@ -85,3 +85,17 @@ TEST_CASE("budget: bytes are readable") {
     CHECK(readable_bytes(1'536) == "1.5 KiB");
     CHECK(readable_bytes(3ull << 30) == "3.0 GiB");
 }
+
+TEST_CASE("budget: over our own TCP a connection is longer, and the kernel has none of it") {
+    Config config;
+    config.net = "dpdk";
+    const ObjectSizes sizes{.connection_bytes = 100, .tcp_connection_bytes = 300};
+    const Budget budget = make_budget(config, sizes, {1, uint64_t{1} << 30});
+    CHECK(budget.total(BudgetTerm::Kind::kernel) == 0);
+    bool found = false;
+    for (const BudgetTerm& term : budget.terms) {
+        CHECK(term.name != "submission queue");
+        found = found || (term.name == "connections" && term.each_bytes == 300);
+    }
+    CHECK(found);
+}

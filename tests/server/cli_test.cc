@@ -1,5 +1,7 @@
 #include "server/cli.h"
 
+#include "server/backends.h"
+
 #include <doctest/doctest.h>
 
 using namespace millrace;
@@ -55,6 +57,42 @@ TEST_CASE("cli: cpus and shards exclude each other") {
           std::string::npos);
 }
 
+TEST_CASE("cli: flags of the dpdk back end set its keys, lists by being repeated") {
+    const Outcome<CommandLine> line =
+        parse({"serve", "--net", "dpdk", "--dpdk-device", "net_null0", "--dpdk-address",
+               "10.0.0.1/24", "--dpdk-address", "fd00::1/64", "--dpdk-eal=--log-level=*:info",
+               "--pcap", "a.pcap", "--no-huge-pages", "--listen", "0.0.0.0:1883"});
+    REQUIRE(line);
+    const auto& serve = std::get<ServeCommand>(line->command);
+    const Outcome<Config> config = make_config(serve.config_path, serve.overrides);
+    if (!has_dpdk()) {
+        REQUIRE_FALSE(config);
+        CHECK(config.error().message.find("built without DPDK") != std::string::npos);
+        return;
+    }
+    if (!config) FAIL(config.error().message);
+    CHECK(config->dpdk.addresses == std::vector<std::string>{"10.0.0.1/24", "fd00::1/64"});
+    CHECK(config->dpdk.eal_arguments == std::vector<std::string>{"--log-level=*:info"});
+    CHECK(config->dpdk.capture_path == "a.pcap");
+    CHECK_FALSE(config->dpdk.huge_pages);
+    CHECK(config->shards.huge_pages == HugePagesMode::off);
+}
+
+TEST_CASE("cli: load takes the flags of the dpdk back end") {
+    const Outcome<CommandLine> line = parse(
+        {"load", "connect", "--net", "dpdk", "--dpdk-device", "net_null0", "--dpdk-address",
+         "10.0.0.2/16", "--dpdk-source-range", "10.0.1.0/24", "--dpdk-source-range",
+         "10.0.2.0/24"});
+    if (!has_dpdk()) {
+        REQUIRE_FALSE(line);
+        return;
+    }
+    if (!line) FAIL(line.error().message);
+    const auto& load = std::get<LoadRequest>(line->command);
+    CHECK(load.dpdk.source_ranges.size() == 2);
+    CHECK(load.dpdk.addresses.size() == 1);
+}
+
 TEST_CASE("cli: check and print-budget are told apart") {
     const Outcome<CommandLine> line =
         parse({"serve", "--config", "a.toml", "--check", "--print-budget"});
@@ -68,7 +106,9 @@ TEST_CASE("cli: check and print-budget are told apart") {
 TEST_CASE("cli: version and help are printed, not run") {
     const Outcome<CommandLine> version = parse({"--version"});
     REQUIRE(version);
-    CHECK(std::get<PrintCommand>(version->command).text.starts_with("millrace 0."));
+    const std::string& text = std::get<PrintCommand>(version->command).text;
+    CHECK(text.starts_with("millrace 0."));
+    CHECK(text.ends_with(" (" + backends_text() + ")\n"));
     for (const auto& arguments : std::vector<std::vector<const char*>>{
              {"--help"}, {"serve", "--help"}, {"load", "fanout", "--help"}}) {
         const Outcome<CommandLine> help = parse(arguments);
@@ -104,7 +144,7 @@ TEST_CASE("cli: load options come from the flags of their mode") {
         parse({"load", "fanout", "--subscribers", "10000", "--payload", "4096", "--messages", "20",
                "--server-pid", "42", "--json", "--keep-session"});
     REQUIRE(line);
-    const auto& load = std::get<LoadOptions>(line->command);
+    const auto& load = std::get<LoadRequest>(line->command);
     CHECK(load.mode == LoadMode::fanout);
     CHECK(load.connection_count == 10'001);
     CHECK(load.payload_bytes == 4'096);
