@@ -1,4 +1,4 @@
-"""Starts a broker on a free loopback port and stops it, noticing when it has died or complained.
+"""Starts a broker on a free port and stops it, noticing when it has died or complained.
 
 `millrace` is the subject. mosquitto can stand in for it, which shows that the harness and the
 expectations are sound; `settings.broker` says which one runs.
@@ -12,10 +12,13 @@ import subprocess
 import tempfile
 import time
 
+from dpdk_wire import DpdkWire
+
 
 class Settings:
     """What run.py was asked for; read by the tests."""
     broker = "millrace"     # or "mosquitto"
+    net = "uring"           # or "dpdk"
     executable = None
     shards = 1
     soak_seconds = 20.0
@@ -80,10 +83,15 @@ def mosquitto_config(port, config):
 
 
 class BrokerProcess:
-    """A running broker. `config`: sections of the configuration file, as dicts."""
+    """A running broker at `host` and `port`. `config`: sections of the configuration file, as dicts."""
 
     def __init__(self, config=None, shards=None):
-        self.config, self.port = config or {}, free_port()
+        self.config, self.port, self.host = dict(config or {}), free_port(), "127.0.0.1"
+        self.wire = None
+        if settings.net == "dpdk":
+            self.wire = DpdkWire()
+            self.host = self.wire.host
+            self.config["dpdk"] = dict(self.wire.config, **self.config.get("dpdk", {}))
         self.shards = settings.shards if shards is None else shards
         self.folder = tempfile.TemporaryDirectory(prefix="interop-")
         self.output_path = os.path.join(self.folder.name, "output")
@@ -102,8 +110,8 @@ class BrokerProcess:
             with open(self.config_path, "w") as out:
                 out.write(mosquitto_config(self.port, self.config))
             return [settings.executable, "-c", self.config_path]
-        command = [settings.executable, "serve", "--listen", "127.0.0.1:%d" % self.port,
-                   "--shards", str(self.shards)]
+        command = [settings.executable, "serve", "--listen", "%s:%d" % (self.host, self.port),
+                   "--net", settings.net, "--shards", str(self.shards)]
         if self.config:
             with open(self.config_path, "w") as out:
                 out.write(toml(self.config))
@@ -117,12 +125,16 @@ class BrokerProcess:
                 raise RuntimeError("the broker ended with %d at its start:\n%s"
                                    % (self.process.returncode, self.text()))
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1.0).close()
+                socket.create_connection((self.host, self.port), 1.0).close()
                 return
             except OSError:
                 time.sleep(0.01)
         raise RuntimeError("the broker doesn't listen after %d s:\n%s"
                            % (START_TIMEOUT_S, self.text()))
+
+    @property
+    def address(self):
+        return (self.host, self.port)
 
     def text(self):
         with open(self.output_path, "rb") as output:
@@ -174,3 +186,6 @@ class BrokerProcess:
     def cleanup(self):
         self.output.close()
         self.folder.cleanup()
+        if self.wire:
+            self.wire.remove()
+            self.wire = None

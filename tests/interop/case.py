@@ -66,7 +66,7 @@ class BrokerTest(unittest.TestCase):
     # -- connections ------------------------------------------------------------------------------
 
     def open(self, version=5, **more):
-        wire = mqtt.Wire(self.broker.port, version, **more)
+        wire = mqtt.Wire(self.broker.address, version, **more)
         self.wires.append(wire)
         return wire
 

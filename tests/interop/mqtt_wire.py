@@ -313,9 +313,9 @@ class Packet:
 # ---- a connection -------------------------------------------------------------------------------
 
 class Wire:
-    """One TCP connection to the broker. Every wait ends by DEFAULT_TIMEOUT_S or the one given."""
+    """One TCP connection to the broker, at (host, port). Every wait ends by DEFAULT_TIMEOUT_S or the one given."""
 
-    def __init__(self, port, version=5, timeout=DEFAULT_TIMEOUT_S, receive_buffer=None):
+    def __init__(self, address, version=5, timeout=DEFAULT_TIMEOUT_S, receive_buffer=None):
         self.version, self.timeout, self.buffer = version, timeout, b""
         self.next_id, self.connack, self.client_id = 1, None, None
         self.pending = []  # packets read ahead by a barrier, handed out first
@@ -324,7 +324,7 @@ class Wire:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(timeout)
-        self.sock.connect(("127.0.0.1", port))
+        self.sock.connect(address)
         self.poller = select.poll()  # select() ends at 1,024 descriptors
         self.poller.register(self.sock, select.POLLIN)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Runs the interop tests against a real broker process over loopback.
+"""Runs the interop tests against a real broker process over loopback, or over a wire of its own.
 
-run.py --millrace build/millrace [--shards 3] [-k pattern] [test_connect ...]
+run.py --millrace build/millrace [--shards 3] [--net dpdk] [-k pattern] [test_connect ...]
 run.py --broker mosquitto ...     the same tests against mosquitto, for comparison
 """
 
@@ -17,7 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from broker_process import settings  # noqa: E402 (needs the path above)
+import dpdk_wire  # noqa: E402 (needs the path above)
+from broker_process import settings  # noqa: E402
 
 
 def arguments():
@@ -26,6 +27,8 @@ def arguments():
     parser.add_argument("--millrace", metavar="PATH", help="the millrace executable")
     parser.add_argument("--broker", choices=("millrace", "mosquitto"), default="millrace")
     parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--net", choices=("uring", "dpdk"), default="uring",
+                        help="dpdk: over a veth pair in a network namespace of this process")
     parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
                         help="only tests whose name contains this")
     parser.add_argument("-f", "--failfast", action="store_true")
@@ -49,6 +52,13 @@ def main():
         sys.exit("run.py: no executable broker; say --millrace PATH or --broker mosquitto")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for the broker, and for the flood
+    settings.net = options.net
+    if options.net == "dpdk":
+        reason = dpdk_wire.missing()
+        if reason:
+            print("skipped: " + reason)
+            sys.exit(77)  # what meson takes for "skipped"
+        dpdk_wire.enter_own_namespace()
     faulthandler.dump_traceback_later(900, exit=True)  # a hang shows where it hangs
 
     loader = unittest.TestLoader()

@@ -24,8 +24,8 @@ TOOLS = shutil.which("mosquitto_pub") and shutil.which("mosquitto_sub")
 class MosquittoClientsTest(BrokerTest):
     def sub(self, *arguments):
         """mosquitto_sub, once it has subscribed. Its output lines are read by read_lines()."""
-        process = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-d", "-p",
-                                    str(self.broker.port), *arguments],
+        process = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-d", "-h", self.broker.host,
+                                    "-p", str(self.broker.port), *arguments],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, bufsize=1)
         self.addCleanup(self.end, process)
@@ -43,7 +43,8 @@ class MosquittoClientsTest(BrokerTest):
         process.communicate()
 
     def pub(self, *arguments, **more):
-        done = subprocess.run(["mosquitto_pub", "-p", str(self.broker.port), *arguments],
+        done = subprocess.run(["mosquitto_pub", "-h", self.broker.host, "-p",
+                               str(self.broker.port), *arguments],
                               capture_output=True, text=True, timeout=30, **more)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
@@ -77,7 +78,8 @@ class MosquittoClientsTest(BrokerTest):
         self.pub("-V", "mqttv5", "-t", self.topic(), "-r", "-q", "1", "-m", "kept",
                  "-D", "publish", "content-type", "text/plain",
                  "-D", "publish", "user-property", "a", "1")
-        done = subprocess.run(["mosquitto_sub", "-p", str(self.broker.port), "-V", "mqttv5", "-t",
+        done = subprocess.run(["mosquitto_sub", "-h", self.broker.host, "-p",
+                               str(self.broker.port), "-V", "mqttv5", "-t",
                                self.topic(), "-C", "1", "-W", "20", "-F", "%r %C %P %p"],
                               capture_output=True, text=True, timeout=30)
         self.assertEqual(done.stdout, "1 text/plain a:1 kept\n")
@@ -121,7 +123,7 @@ class PahoTest(BrokerTest):
             if expiry is not None:
                 props.SessionExpiryInterval = expiry
             more = {"clean_start": clean, "properties": props}
-        client.connect("127.0.0.1", self.broker.port, keepalive=30, **more)
+        client.connect(self.broker.host, self.broker.port, keepalive=30, **more)
         client.loop_start()
         self.addCleanup(self.end, client)
         self.assertTrue(connected.wait(10), "no CONNACK for paho")

@@ -100,7 +100,7 @@ class CrowdTest(BrokerTest):
     def test_connections_that_come_and_go(self):
         """Nothing is left of them: 1,500 clients, one after the other."""
         for number in range(1500):
-            wire = mqtt.Wire(self.broker.port, 5)
+            wire = mqtt.Wire(self.broker.address, 5)
             wire.send(mqtt.connect("") + mqtt.subscribe(1, [(self.topic("%d" % number), 1)])
                       + mqtt.publish(self.topic("%d" % number), b"x", 1, 1))
             if number % 3 == 0:

@@ -24,8 +24,8 @@ SETTLE_TIMEOUT_S = 60.0
 class Peer:
     """A client with a persistent session that does what the specification asks of a client."""
 
-    def __init__(self, port, client_id, version):
-        self.port, self.client_id, self.version = port, client_id, version
+    def __init__(self, address, client_id, version):
+        self.address, self.client_id, self.version = address, client_id, version
         self.wire, self.expected_present = None, False
         self.outgoing = {}        # packet id -> [topic, payload, qos, "publish" or "pubrel"]
         self.incoming = set()     # QoS 2 identifiers received and not released
@@ -35,7 +35,7 @@ class Peer:
         self.old_wires = []
 
     def connect(self):
-        wire = mqtt.Wire(self.port, self.version, timeout=20.0)
+        wire = mqtt.Wire(self.address, self.version, timeout=20.0)
         props = {"session_expiry": 0xffffffff, "receive_maximum": 15} if self.version == 5 else None
         wire.send(mqtt.connect(self.client_id, self.version, clean=False, props=props))
         got = wire.receive()
@@ -121,10 +121,10 @@ class Peer:
 
 
 class Soak:
-    def __init__(self, port, seed):
+    def __init__(self, address, seed):
         self.source = random.Random(seed)
-        self.publishers = [Peer(port, "publisher%d" % at, 4 + at % 2) for at in range(PUBLISHERS)]
-        self.subscribers = [Peer(port, "subscriber%d" % at, 4 + at % 2)
+        self.publishers = [Peer(address, "publisher%d" % at, 4 + at % 2) for at in range(PUBLISHERS)]
+        self.subscribers = [Peer(address, "subscriber%d" % at, 4 + at % 2)
                             for at in range(SUBSCRIBERS)]
         self.sent = []                       # (publisher, topic, qos, number)
         self.counts = {"messages": 0, "drops": 0, "takeovers": 0}
@@ -235,7 +235,7 @@ class SoakTest(unittest.TestCase):
         broker = BrokerProcess({"queues": {"session_messages_max": QUEUE_MESSAGES_MAX,
                                            "session_bytes_max": 1 << 30}})
         try:
-            soak = Soak(broker.port, seed)
+            soak = Soak(broker.address, seed)
             soak.start()
             end = time.monotonic() + seconds
             while time.monotonic() < end:
