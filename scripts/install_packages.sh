@@ -2,6 +2,7 @@
 # Installs the Debian 12 packages that are missing, and nothing else.
 #   install_packages.sh build        what the build needs
 #   install_packages.sh quickstart   the same, and command line clients to play with
+#   install_packages.sh dpdk_demo    the same, and a pair of virtual cards
 #   install_packages.sh test         the same, and what the tests need (default)
 # Works as root or with sudo, and asks no questions. A service that a package brings is not started.
 set -euo pipefail
@@ -10,21 +11,31 @@ build_packages=(
     meson ninja-build g++ pkg-config
     liburing-dev libmimalloc-dev libfmt-dev libexpected-dev libcli11-dev libtomlplusplus-dev
     libxxhash-dev doctest-dev
+    libdpdk-dev  # the DPDK back end; without it the build leaves that out
 )
 quickstart_packages=(mosquitto-clients)
+dpdk_demo_packages=(iproute2 ethtool iputils-ping)
 test_packages=(
     python3 python3-paho-mqtt mosquitto
     clang-14 libclang-rt-14-dev  # fuzz targets
     libbenchmark-dev valgrind    # perf/
     shellcheck
+    nftables tcpdump tshark      # the kernel as the peer of our TCP
+    dpdk iperf3                  # floors in perf/
 )
 
 case "${1:-test}" in
     build) wanted=("${build_packages[@]}") ;;
     quickstart) wanted=("${build_packages[@]}" "${quickstart_packages[@]}") ;;
-    test) wanted=("${build_packages[@]}" "${quickstart_packages[@]}" "${test_packages[@]}") ;;
+    dpdk_demo)
+        wanted=("${build_packages[@]}" "${quickstart_packages[@]}" "${dpdk_demo_packages[@]}")
+        ;;
+    test)
+        wanted=("${build_packages[@]}" "${quickstart_packages[@]}" "${dpdk_demo_packages[@]}"
+            "${test_packages[@]}")
+        ;;
     *)
-        echo "install_packages.sh: \"$1\": accepted are build, quickstart and test" >&2
+        echo "install_packages.sh: \"$1\": accepted are build, quickstart, dpdk_demo and test" >&2
         exit 2
         ;;
 esac
