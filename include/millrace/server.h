@@ -42,6 +42,9 @@ public:
                                          uint8_t qos = 0, bool retain = false) = 0;
 
     virtual Stats stats() const = 0;
+
+    // Asks every shard to write its network's state and counters to the log, at its next turn.
+    virtual void log_state() = 0;
 };
 
 }  // namespace millrace

@@ -71,7 +71,7 @@ ExitCode serve(const ServeCommand& command) {
     fmt::print("millrace {} ({}) listens on {}; {}\n", MILLRACE_VERSION, backends_text(), addresses,
                server->description());
     std::fflush(stdout);
-    wait_for_stop_signal();
+    wait_for_stop_signal([&] { server->log_state(); });
     fmt::print(stderr, "millrace: stopping\n");
     server->stop();
     return ExitCode::success;

@@ -56,6 +56,7 @@ public:
     std::optional<Error> publish(std::string_view topic, std::span<const uint8_t> payload,
                                  uint8_t qos, bool retain) override;
     Stats stats() const override;
+    void log_state() override;
 
 private:
     bool is_dpdk() const { return config_.net == "dpdk"; }
@@ -76,6 +77,7 @@ private:
     std::mutex publish_mutex_;
     std::vector<uint16_t> ports_;
     std::atomic<bool> stop_{false};  // set by stop(), read by every shard: release and acquire
+    std::atomic<uint32_t> state_requests_{0};  // counts up; each shard answers each once
     std::atomic<uint32_t> shards_left_{0};  // counted down by each shard when it has drained
     bool is_running_ = false;
 };
@@ -120,7 +122,7 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
     const ShardSeat seat{config_,         plan_.connections_max_each, *shard->arena, shard->ledger,
                          *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
                          shard->counters, pressure_, hash_key_, random_word(), stop_,
-                         shards_left_};
+                         shards_left_, state_requests_};
     auto host = is_dpdk() ? make_dpdk_shard(seat, *port_) : make_uring_shard(seat);
     if (!host) return host.error();
     shard->host = std::move(*host);
@@ -170,6 +172,11 @@ void ServerOfShards::stop() {
     for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
     for (const auto& shard : shards_) shard->thread.join();
     is_running_ = false;
+}
+
+void ServerOfShards::log_state() {
+    state_requests_.fetch_add(1, std::memory_order_relaxed);
+    for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
 }
 
 std::string ServerOfShards::description() const {

@@ -5,11 +5,14 @@
 // Not here: which transport: assemble_uring.cc (and later its sisters) make them.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "broker/broker.h"
 #include "net/transport.h"
@@ -34,6 +37,7 @@ struct ShardSeat {
     uint64_t seed;
     const std::atomic<bool>& stop;
     std::atomic<uint32_t>& shards_left;  // that still have something to send; each counts down once
+    const std::atomic<uint32_t>& state_requests;
 };
 
 class ShardHost {
@@ -54,13 +58,14 @@ template <Transport Net>
 class ShardApp {
 public:
     ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const ShardSeat& seat)
-        : net_(net), broker_(broker), wheel_(wheel), stop_(seat.stop),
-          shards_left_(seat.shards_left),
+        : net_(net), broker_(broker), wheel_(wheel), index_(seat.index), stop_(seat.stop),
+          state_requests_(seat.state_requests), shards_left_(seat.shards_left),
           drain_(Duration::ms(seat.config.timeouts.drain.count())) {}
 
     void begin_turn(Instant now) {
         now_ = now;
         broker_.begin_turn(now);
+        if (state_requests_.load(std::memory_order_relaxed) != states_logged_) log_state();
         if (is_closing_ || !stop_.load(std::memory_order_acquire)) return;
         if (!is_stopping_) {
             is_stopping_ = true;
@@ -99,10 +104,26 @@ public:
     }
 
 private:
+    void log_state() {
+        ++states_logged_;
+        std::string text = net_.describe();
+        if constexpr (requires { net_.dump(text); }) {
+            text += '\n';
+            net_.dump(text);
+        }
+        for (size_t begin = 0; begin < text.size();) {
+            const size_t end = std::min(text.find('\n', begin), text.size());
+            log_info("shard {}: {}", index_, std::string_view(text).substr(begin, end - begin));
+            begin = end + 1;
+        }
+    }
+
     Net& net_;
     Broker& broker_;
     TimerWheel& wheel_;
+    const uint32_t index_;
     const std::atomic<bool>& stop_;
+    const std::atomic<uint32_t>& state_requests_;
     std::atomic<uint32_t>& shards_left_;
     Duration drain_;
     static constexpr Duration mail_quiet = Duration::ms(20);
@@ -112,6 +133,7 @@ private:
     Instant now_{};
     Instant last_mail_{};
     Instant drained_by_{};
+    uint32_t states_logged_ = 0;
     bool is_stopping_ = false;       // no new connection is accepted
     bool is_closing_ = false;        // clients have been told
     bool is_done_ = false;           // nothing is left to send

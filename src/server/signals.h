@@ -4,14 +4,17 @@
 //           mask and only wait_for_stop_signal() ever takes a signal.
 #pragma once
 
+#include <functional>
+
 namespace millrace {
 
-// Blocks SIGTERM and SIGINT for this thread and those it will start, and ignores SIGPIPE: a peer
+// Blocks SIGTERM, SIGINT and SIGUSR1 for this thread and those it will start, and ignores SIGPIPE: a peer
 // that is gone is an error code of the call that wrote.
 void block_stop_signals();
 
 // Sleeps until SIGTERM or SIGINT comes and returns it. A second one then ends the process at
-// once, whatever its threads do: for whoever doesn't want to wait for the orderly end.
-int wait_for_stop_signal();
+// once, whatever its threads do: for whoever doesn't want to wait for the orderly end. Each SIGUSR1
+// before calls `on_report`.
+int wait_for_stop_signal(const std::function<void()>& on_report);
 
 }  // namespace millrace

@@ -39,6 +39,25 @@ class OwnBrokerTest(BrokerTest):
             self.fail(problem)
 
 
+class StateTest(OwnBrokerTest):
+    @millrace_only("a signal of ours")
+    def test_sigusr1_writes_the_state_of_every_shard(self):
+        """server.h: log_state()"""
+        self.client()
+        os.kill(self.broker.process.pid, signal.SIGUSR1)
+        wanted = {"shard %d: " % index for index in range(self.broker.shards)}
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if all(one in self.broker.text() for one in wanted):
+                break
+            time.sleep(0.05)
+        for one in wanted:
+            self.assertIn(one, self.broker.text())
+        self.assert_serves()
+        self.broker.terminate()
+        self.ends_well()
+
+
 class ShutdownTest(OwnBrokerTest):
     @millrace_only("mosquitto just closes")
     def test_sigterm_tells_the_clients(self):

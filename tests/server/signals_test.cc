@@ -32,7 +32,7 @@ TEST_CASE("signals: the first stop signal is returned, also one that came before
         const int status = status_of_child([&] {
             millrace::block_stop_signals();
             ::kill(::getpid(), number);
-            return millrace::wait_for_stop_signal() == number ? 7 : 8;
+            return millrace::wait_for_stop_signal([] {}) == number ? 7 : 8;
         });
         REQUIRE(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == 7);
@@ -44,12 +44,28 @@ TEST_CASE("signals: the second stop signal ends the process") {
         ::signal(SIGINT, SIG_IGN);  // as in a job of a shell's background
         millrace::block_stop_signals();
         ::kill(::getpid(), SIGTERM);
-        millrace::wait_for_stop_signal();
+        millrace::wait_for_stop_signal([] {});
         ::kill(::getpid(), SIGINT);
         return 7;
     });
     REQUIRE(WIFSIGNALED(status));
     CHECK(WTERMSIG(status) == SIGINT);
+}
+
+TEST_CASE("signals: SIGUSR1 asks for a report, and the wait goes on") {
+    const int status = status_of_child([] {
+        int reports = 0;
+        millrace::block_stop_signals();
+        ::kill(::getpid(), SIGUSR1);
+        // The report's own end lets the stop signal in, so neither can overtake the other.
+        const int number = millrace::wait_for_stop_signal([&] {
+            ++reports;
+            ::kill(::getpid(), SIGTERM);
+        });
+        return number == SIGTERM && reports == 1 ? 7 : 8;
+    });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 7);
 }
 
 TEST_CASE("signals: writing to a closed pipe is an error, not the end") {
