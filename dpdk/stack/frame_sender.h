@@ -46,6 +46,7 @@ public:
     bool has_room() { return staged_count() < staged_max || make_room(); }
     void transmit();
     bool has_staged() const { return end_ > first_; }
+    uint32_t staged_count() const { return end_ - first_; }
 
     // A connection's segment, with payload from its ring; has_room() was asked before. `mss` cuts
     // it where the device does the cutting.
@@ -74,7 +75,6 @@ public:
     void count(const OutFrame& frame);
 
 private:
-    uint32_t staged_count() const { return end_ - first_; }
     bool make_room();
     OutFrame& next_frame();
     void write_headers(OutFrame& frame, const FlowNode& flow, const OutSegment& segment);

@@ -1,4 +1,5 @@
 // From a SYN to an accepted connection: by way of a half-open entry, or of a cookie.
+#include <algorithm>
 #include <cstddef>
 
 #include "stack/stack_transport.h"
@@ -10,6 +11,9 @@ namespace {
 
 // RFC 4987 and syn_cookie.h: a cookie is good for two minutes.
 constexpr Duration cookie_life = Duration::s(130);
+// SYN-ACKs sent again: 63 seconds in all, 7 when there are many that wait.
+constexpr uint32_t resends = 5;
+constexpr uint32_t resends_when_crowded = 2;
 
 }  // namespace
 
@@ -230,7 +234,10 @@ void StackTransport::start_half_open_timer(HalfOpen& half_open) {
 }
 
 void StackTransport::on_half_open_timer(HalfOpen& half_open) {
-    if (half_open.resent_count >= options_.tcp.syn_retries_max) {
+    // Under pressure those that don't answer make room early, as the backlog's entries do elsewhere.
+    const uint32_t resends_max = std::min<uint32_t>(
+        options_.tcp.syn_retries_max, half_opens_.is_crowded() ? resends_when_crowded : resends);
+    if (half_open.resent_count >= resends_max) {
         stack_counters_.handshakes_expired.add();
         return drop_half_open(half_open);
     }

@@ -121,8 +121,8 @@ void put_tcp(std::string& out, const TcpCounters& tcp) {
     MR_PUT(tcp, retransmitted_bytes);
     MR_PUT(tcp, timeouts);
     MR_PUT(tcp, fast_recoveries);
-    MR_PUT(tcp, spurious_duplicates);
     MR_PUT(tcp, probes);
+    MR_PUT(tcp, tail_probes);
     MR_PUT(tcp, keepalives);
     MR_PUT(tcp, keepalive_failures);
     MR_PUT(tcp, send_timeouts);

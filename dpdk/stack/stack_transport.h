@@ -255,6 +255,7 @@ private:
     uint32_t in_table_count_ = 0;   // and in the flow table
     uint32_t waker_countdown_ = 0;
     bool started_ = false;
+    bool link_blocked_ = false;     // the last flush ended at a full link
     bool frames_lent_ = false;      // received frames are in our hands
 };
 

@@ -51,16 +51,21 @@ void Tcp::advance(TcpConnection& connection, const Segment& segment, Instant now
         connection.out.consume(heap_, blocks_, bytes);
         outcome.acknowledged = true;
     }
-    connection.backoff = 0;
+    // Karn: what was sent again tells no round trip, so a longer timeout stays until new data has
+    // been timed; not more than twice as long, since much may have been lost.
+    const uint8_t kept = connection.recovery == TcpRecovery::loss ? 1 : 0;
+    connection.backoff = std::min(connection.backoff, kept);
     connection.send_progress_ms = clock_ms(now);
     connection.high_rxt = later(connection.high_rxt, connection.snd_una);
     if (connection.scoreboard != nullptr) connection.scoreboard->advance(connection.snd_una);
     if (connection.probing) {
         connection.probing = false;
         connection.rto_armed = false;
+        connection.backoff = 0;
     }
     if (connection.recovery == TcpRecovery::none) {
         connection.duplicate_acks = 0;
+        connection.tail_probed = false;
         connection.congestion.on_ack(settings_.congestion, connection.mss, bytes,
                                      connection.cwnd_limited, connection.rtt.smoothed(), now);
         connection.cwnd_limited = false;
@@ -101,6 +106,7 @@ void Tcp::advance_recovery(TcpConnection& connection, uint32_t acked_bytes, Inst
 void Tcp::leave_recovery(TcpConnection& connection) {
     connection.recovery = TcpRecovery::none;
     connection.duplicate_acks = 0;
+    connection.tail_probed = false;
     if (connection.scoreboard == nullptr) return;
     heap_.free(connection.scoreboard, sizeof(Scoreboard));
     connection.scoreboard = nullptr;
@@ -117,6 +123,9 @@ void Tcp::sample_rtt(TcpConnection& connection, const Segment& segment, Instant 
         return;
     }
     if (!segment.options.has_timestamps || segment.options.timestamp_echo == 0) return;
+    // The answer to a segment that was there already echoes what came long before it. After two
+    // timeouts the estimate is too short, so even that is better.
+    if (connection.recovery != TcpRecovery::none && connection.backoff < 2) return;
     const auto elapsed_ms = static_cast<int32_t>(clock_ms(now) + connection.ts_offset -
                                                  segment.options.timestamp_echo);
     // Anything else is a lie, or from another life.
@@ -181,10 +190,16 @@ bool Tcp::update_window(TcpConnection& connection, const Segment& segment) {
 }
 
 void Tcp::detect_loss(TcpConnection& connection, bool is_duplicate, Instant now) {
-    if (is_duplicate && connection.duplicate_acks < 63) ++connection.duplicate_acks;
+    if (is_duplicate && connection.duplicate_acks < TcpConnection::duplicate_acks_max) {
+        ++connection.duplicate_acks;
+    }
     if (connection.recovery != TcpRecovery::none || connection.probing) return;
-    const bool by_sack = connection.scoreboard != nullptr &&
-                         connection.scoreboard->is_lost(connection.snd_una, connection.mss);
+    const Scoreboard* scoreboard = connection.scoreboard;
+    // After a tail loss probe anything acknowledged above SND.UNA is proof enough.
+    const bool by_sack =
+        scoreboard != nullptr &&
+        (scoreboard->is_lost(connection.snd_una, connection.mss) ||
+         (connection.tail_probed && !scoreboard->empty()));
     if (!by_sack && connection.duplicate_acks < Scoreboard::dup_threshold) return;
     // RFC 6582 3.2 step 2: without SACK, what a timeout has sent twice looks like loss again.
     if (!connection.has_sack && connection.snd_una == connection.recovery_end) return;
@@ -195,6 +210,7 @@ void Tcp::detect_loss(TcpConnection& connection, bool is_duplicate, Instant now)
     connection.recovery_end = connection.snd_nxt;
     connection.high_rxt = connection.snd_una;
     connection.resend_now = true;
+    if (connection.tail_armed) arm_rto(connection, now);
 }
 
 }  // namespace millrace

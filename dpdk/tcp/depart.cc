@@ -120,23 +120,33 @@ bool Tcp::depart_probe(TcpConnection& connection, OutSegment& out, Instant now) 
     return true;
 }
 
+// The oldest bytes that are to be sent again; nothing when there are none.
+std::optional<SeqRange> Tcp::next_again(const TcpConnection& connection) const {
+    const Scoreboard* scoreboard = connection.scoreboard;
+    const SeqNumber from = later(connection.high_rxt, connection.snd_una);
+    if (connection.resend_now) {
+        const bool is_tail = connection.recovery == TcpRecovery::none && connection.tail_probed;
+        if (!is_tail) return first_hole(scoreboard, connection.snd_una, connection.snd_nxt);
+        const uint32_t bytes = std::min<uint32_t>(connection.in_flight(), connection.mss);
+        return SeqRange{connection.snd_nxt - bytes, connection.snd_nxt};
+    }
+    if (connection.recovery == TcpRecovery::loss) {
+        return first_hole(scoreboard, from, connection.recovery_end);
+    }
+    if (scoreboard == nullptr || scoreboard->empty()) return std::nullopt;
+    const std::optional<SeqRange> hole = scoreboard->next_hole(from, scoreboard->highest());
+    if (hole && !connection.tail_probed && !scoreboard->is_lost(hole->begin, connection.mss)) {
+        return std::nullopt;
+    }
+    return hole;
+}
+
 // What was lost, or must be taken for it (RFC 6675 section 5, RFC 6582, RFC 5681 3.2).
 bool Tcp::depart_again(TcpConnection& connection, OutSegment& out, Instant now,
                        uint32_t slices_max) {
     if (connection.in_flight() == 0) connection.resend_now = false;
     if (!connection.resend_now && connection.recovery == TcpRecovery::none) return false;
-    const Scoreboard* scoreboard = connection.scoreboard;
-    std::optional<SeqRange> hole;
-    if (connection.resend_now) {
-        hole = first_hole(scoreboard, connection.snd_una, connection.snd_nxt);
-    } else if (connection.recovery == TcpRecovery::loss) {
-        hole = first_hole(scoreboard, later(connection.high_rxt, connection.snd_una),
-                          connection.recovery_end);
-    } else if (scoreboard != nullptr && !scoreboard->empty()) {
-        hole = scoreboard->next_hole(later(connection.high_rxt, connection.snd_una),
-                                     scoreboard->highest());
-        if (hole && !scoreboard->is_lost(hole->begin, connection.mss)) hole.reset();
-    }
+    const std::optional<SeqRange> hole = next_again(connection);
     if (!hole) return false;
     const SeqNumber data_end = connection.snd_una + connection.out.bytes_queued();
     uint32_t bytes = std::min<uint32_t>(hole->bytes(), connection.mss);
@@ -274,13 +284,22 @@ void Tcp::note_sent(TcpConnection& connection, uint32_t sequence_bytes, Instant 
         connection.rtt_seq = connection.snd_nxt;
         connection.rtt_sent_us = clock_us(now);
     }
-    if (!connection.rto_armed) arm_rto(connection, now);
+    // The tail's probe waits from the last transmission on (RFC 8985, 7.2).
+    if (!connection.rto_armed || connection.tail_armed) arm_rto(connection, now);
 }
 
 // Bytes that are thought to be in the network.
 uint32_t Tcp::pipe(const TcpConnection& connection) const {
     const uint32_t flight = connection.in_flight();
     const uint32_t left = uint32_t{connection.duplicate_acks} * connection.mss;
+    // What is taken for lost as a whole: only what went again, or is new since, is on its way.
+    const auto sent_again = [&connection] {
+        return unsacked_bytes(connection.scoreboard, connection.snd_una,
+                              later(connection.high_rxt, connection.snd_una)) +
+               (connection.recovery_end < connection.snd_nxt
+                    ? connection.snd_nxt - connection.recovery_end
+                    : 0);
+    };
     switch (connection.recovery) {
     case TcpRecovery::none: {
         // Limited transmit (RFC 3042): two duplicate ACKs let one new segment go each.
@@ -288,6 +307,7 @@ uint32_t Tcp::pipe(const TcpConnection& connection) const {
         return flight - std::min(flight, limited);
     }
     case TcpRecovery::fast:
+        if (connection.scoreboard != nullptr && connection.tail_probed) return sent_again();
         if (connection.scoreboard != nullptr) {
             return connection.scoreboard->pipe(connection.snd_una, connection.snd_nxt,
                                                later(connection.high_rxt, connection.snd_una),
@@ -295,11 +315,7 @@ uint32_t Tcp::pipe(const TcpConnection& connection) const {
         }
         return flight - std::min(flight, left);
     case TcpRecovery::loss:
-        return unsacked_bytes(connection.scoreboard, connection.snd_una,
-                              later(connection.high_rxt, connection.snd_una)) +
-               (connection.recovery_end < connection.snd_nxt
-                    ? connection.snd_nxt - connection.recovery_end
-                    : 0);
+        return sent_again();
     }
     MR_UNREACHABLE();
 }

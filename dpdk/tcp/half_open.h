@@ -46,6 +46,8 @@ public:
     HalfOpen* try_add(const FlowKey& key);
     void remove(HalfOpen& half_open);  // the caller has taken it out of table and wheel
     uint32_t count() const { return count_; }
+    // More than half of those that may wait before cookies begin.
+    bool is_crowded() const { return count_ > limits_.cookies_from / 2; }
 
 private:
     // How many wait from a source, by hash: sources that share a place share their limit.

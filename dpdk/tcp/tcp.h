@@ -9,6 +9,8 @@
 //   acknowledge.cc   what an ACK does    timers.cc   what a deadline does
 #pragma once
 
+#include <optional>
+
 #include "base/time.h"
 #include "runtime/block.h"
 #include "runtime/ledger.h"
@@ -35,6 +37,9 @@ struct TcpSettings {
     uint8_t keepalive_probes_max = 9;
     // FIN-WAIT-2 ends after that without a FIN of the peer.
     Duration fin_wait_2 = Duration::s(2);
+    // Tail loss probes (RFC 8985, 7): the last segment goes again after two round trips without an
+    // acknowledgement, long before the retransmission timeout. With SACK only.
+    bool tail_loss_probe = true;
     uint16_t mss_min = 536;                       // where path MTU black holes end the search
 };
 
@@ -44,8 +49,8 @@ struct TcpCounters {
     Counter out_of_order, duplicates, dropped_paws, dropped_outside_window, dropped_bad_ack,
         dropped_no_ack, dropped_no_memory, dropped_reset_bad_sequence, dropped_syn_in_window,
         dropped_state, resets_received, challenge_acks, challenge_acks_suppressed;
-    Counter retransmissions, retransmitted_bytes, timeouts, fast_recoveries, spurious_duplicates,
-        probes, keepalives, keepalive_failures, send_timeouts, mtu_reductions, black_holes;
+    Counter retransmissions, retransmitted_bytes, timeouts, fast_recoveries,
+        tail_probes, probes, keepalives, keepalive_failures, send_timeouts, mtu_reductions, black_holes;
 };
 
 // What a call has led to, for the stack to act on.
@@ -162,6 +167,7 @@ private:
     uint32_t window_most(const TcpConnection& connection) const;
     void widen_window(TcpConnection& connection) const;
     void note_sent(TcpConnection& connection, uint32_t sequence_bytes, Instant now);
+    std::optional<SeqRange> next_again(const TcpConnection& connection) const;
     uint32_t pipe(const TcpConnection& connection) const;
 
     // timers.cc
@@ -172,6 +178,9 @@ private:
     void schedule(TcpConnection& connection, Instant now);
     void on_timeout(TcpConnection& connection, Instant now, TcpOutcome& outcome);
     void on_retransmission_timeout(TcpConnection& connection, Instant now);
+    void on_tail_timeout(TcpConnection& connection, Instant now);
+    bool may_probe_tail(const TcpConnection& connection) const;
+    Duration tail_delay(const TcpConnection& connection) const;
     void on_probe_timeout(TcpConnection& connection, Instant now, TcpOutcome& outcome);
     bool on_keepalive(TcpConnection& connection, Instant now, TcpOutcome& outcome);
     void shrink_after_black_hole(TcpConnection& connection);

@@ -63,6 +63,8 @@ enum class TcpRecovery : uint8_t {
 };
 
 struct TcpConnection : Connection {
+    static constexpr uint8_t duplicate_acks_max = 31;
+
     TimerEntry timer;              // started while any deadline below is set; may be early
 
     // Line 2.
@@ -83,7 +85,8 @@ struct TcpConnection : Connection {
     uint8_t snd_scale : 4 = 0;
     uint8_t rcv_scale : 4 = 0;
     TcpRecovery recovery : 2 = TcpRecovery::none;
-    uint8_t duplicate_acks : 6 = 0;
+    uint8_t duplicate_acks : 5 = 0;  // counts no further than duplicate_acks_max
+    bool tail_probed : 1 = false;  // a tail loss probe was sent: SND.UNA hasn't moved since
     uint8_t backoff = 0;           // timeouts, zero-window probes or keep-alives in a row
     bool has_timestamps : 1 = false;
     bool has_sack : 1 = false;
@@ -100,6 +103,7 @@ struct TcpConnection : Connection {
     bool keepalive_now : 1 = false;
     bool resend_now : 1 = false;   // the oldest hole goes out at once, cwnd or not
     bool discard_received : 1 = false;   // the layer above is gone: acknowledge and forget
+    bool tail_armed : 1 = false;   // rto_at_ms is a tail loss probe's
 
     // Line 3.
     RttEstimator rtt;

@@ -13,6 +13,10 @@ namespace {
 // long without saying so (RFC 2923 2.1, RFC 8899): the sizes tried then.
 constexpr uint8_t black_hole_first = 3;
 constexpr uint8_t black_hole_second = 5;
+// Clocks tick in milliseconds, and a busy peer has its turns.
+constexpr Duration tail_delay_min = Duration::ms(10);
+// RFC 8985 7.2 allows for 200 ms; kernels answer within 40.
+constexpr Duration peer_ack_delay = Duration::ms(50);
 constexpr uint16_t mss_probably_safe = 1'220;  // fits IPv6's smallest MTU
 
 }  // namespace
@@ -21,8 +25,23 @@ constexpr uint16_t mss_probably_safe = 1'220;  // fits IPv6's smallest MTU
 void Tcp::arm_rto(TcpConnection& connection, Instant now) {
     connection.rto_armed = true;
     connection.probing = false;
-    connection.rto_at_ms =
-        clock_ms(now) + to_ms32(connection.rtt.rto_backed_off(settings_.rtt, connection.backoff));
+    Duration wait = connection.rtt.rto_backed_off(settings_.rtt, connection.backoff);
+    connection.tail_armed = may_probe_tail(connection) && tail_delay(connection) < wait;
+    if (connection.tail_armed) wait = tail_delay(connection);
+    connection.rto_at_ms = clock_ms(now) + to_ms32(wait);
+}
+
+bool Tcp::may_probe_tail(const TcpConnection& connection) const {
+    return settings_.tail_loss_probe && connection.has_sack && connection.rtt.has_sample() &&
+           connection.is_synchronized() && connection.recovery == TcpRecovery::none &&
+           connection.backoff == 0 && !connection.tail_probed && connection.in_flight() > 0;
+}
+
+// RFC 8985 7.2: two round trips; for a single segment the peer's delayed ACK comes on top.
+Duration Tcp::tail_delay(const TcpConnection& connection) const {
+    Duration delay = std::max(connection.rtt.smoothed() * 2, tail_delay_min);
+    if (connection.in_flight() <= connection.mss) delay = delay + peer_ack_delay;
+    return delay;
 }
 
 // RFC 9293 3.8.6.1: the first probe after a retransmission timeout, then backed off.
@@ -35,6 +54,7 @@ void Tcp::arm_probe(TcpConnection& connection, Instant now) {
 
 void Tcp::disarm_rto(TcpConnection& connection) {
     connection.rto_armed = false;
+    connection.tail_armed = false;
     connection.probing = false;
 }
 
@@ -91,6 +111,7 @@ void Tcp::on_timeout(TcpConnection& connection, Instant now, TcpOutcome& outcome
     }
     outcome.output = true;
     if (connection.probing) return on_probe_timeout(connection, now, outcome);
+    if (connection.tail_armed) return on_tail_timeout(connection, now);
     counters_.timeouts.add();
     if (!connection.is_synchronized()) {
         if (connection.backoff >= settings_.syn_retries_max) {  // R2 of SYNs (RFC 9293 3.8.3)
@@ -109,6 +130,19 @@ void Tcp::on_timeout(TcpConnection& connection, Instant now, TcpOutcome& outcome
     on_retransmission_timeout(connection, now);
 }
 
+// RFC 8985 7.3, always with the last segment. Its acknowledgement tells what else was lost; what the
+// peer says that it holds tells so already.
+void Tcp::on_tail_timeout(TcpConnection& connection, Instant now) {
+    counters_.tail_probes.add();
+    connection.tail_probed = true;
+    arm_rto(connection, now);
+    if (connection.scoreboard != nullptr && !connection.scoreboard->empty()) {
+        detect_loss(connection, false, now);
+    } else {
+        connection.resend_now = true;
+    }
+}
+
 // RFC 6298 5.4 to 5.7, RFC 5681 3.1 (4), RFC 6675 5.1
 void Tcp::on_retransmission_timeout(TcpConnection& connection, Instant now) {
     const bool is_first = connection.backoff == 0;
@@ -122,6 +156,7 @@ void Tcp::on_retransmission_timeout(TcpConnection& connection, Instant now) {
     connection.recovery_end = connection.snd_nxt;
     connection.high_rxt = connection.snd_una;
     connection.duplicate_acks = 0;
+    connection.tail_probed = false;
     connection.rtt_timed = false;
     connection.resend_now = true;
     arm_rto(connection, now);
@@ -137,6 +172,7 @@ void Tcp::on_probe_timeout(TcpConnection& connection, Instant now, TcpOutcome& o
     if (connection.backoff < UINT8_MAX) ++connection.backoff;
     connection.probe_now = true;
     arm_rto(connection, now);
+    connection.tail_armed = false;
     connection.probing = true;
 }
 
@@ -199,6 +235,7 @@ void Tcp::on_path_mtu(TcpConnection& connection, SeqNumber quoted, uint32_t mtu_
     connection.high_rxt = connection.snd_una;
     connection.resend_now = true;
     connection.rtt_timed = false;
+    if (connection.tail_armed) arm_rto(connection, now);
     schedule(connection, now);
 }
 

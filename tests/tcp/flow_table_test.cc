@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "base/prng.h"
-#include "shard_memory.h"
+#include "runtime/shard_memory.h"
 #include "tcp/flow_table.h"
 
 using namespace millrace;

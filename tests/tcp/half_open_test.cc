@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "shard_memory.h"
+#include "runtime/shard_memory.h"
 #include "tcp/half_open.h"
 
 using namespace millrace;

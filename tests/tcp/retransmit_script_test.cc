@@ -67,14 +67,47 @@ TEST_CASE("tcp: an ACK of what was sent again is no sample (Karn)") {
     )");
 }
 
-TEST_CASE("tcp: with timestamps an ACK of what was sent again is a sample of what it echoes") {
+TEST_CASE("tcp: with timestamps an ACK of what went again twice is a sample of what it echoes") {
     run_script(R"(
         0     ! accept <mss 1012, ts 100 0>
               ! write 1000
               > . 1:1001 ack 1 <ts 0 100>
         1000  > . 1:1001 ack 1 <ts 1000 100>
-        1100  < . 1 ack 1001 <ts 200 1000>
+        3000  > . 1:1001 ack 1 <ts 3000 100>
+        3100  < . 1 ack 1001 <ts 200 3000>
               = rto 300
+    )");
+}
+
+TEST_CASE("tcp: what was acknowledged before and came again gives no sample of its old echo") {
+    run_script(R"(
+        0     ! accept <mss 1012, ts 100 0>
+              ! write 1000
+              > . 1:1001 ack 1 <ts 0 100>
+        1000  > . 1:1001 ack 1 <ts 1000 100>
+        1100  < . 1 ack 1001 <ts 200 0>
+              = rto 1000
+    )");
+}
+
+TEST_CASE("tcp: a lost tail goes again after two round trips, not after a timeout") {
+    run_script(reno, R"(
+        0     ! accept <mss 1000, sackOK>
+              ! write 1000
+              > . 1:1001 ack 1
+        20    < . 1 ack 1001
+              ! write 5000
+              > . 1001:6001/1000 ack 1
+        60    > . 5001:6001 ack 1
+              = counter tail_probes 1
+              = counter timeouts 0
+        80    < . 1 ack 1001 <sack 5001:6001>
+              > . 1001:3001/1000 ack 1
+              = counter fast_recoveries 1
+        100   < . 1 ack 3001 <sack 5001:6001>
+              > . 3001:5001/1000 ack 1
+        120   < . 1 ack 6001
+              = queued 0
     )");
 }
 
@@ -252,11 +285,11 @@ TEST_CASE("tcp: a timeout during recovery begins again with the first hole") {
         20    < . 1 ack 1001 <sack 2001:5001>
               > . 1001:2001 ack 1
               = counter fast_recoveries 1
-        210   > . 1001:2001 ack 1
+        220   > . 1001:2001 ack 1
               = cwnd 1000
-        220   < . 1 ack 5001
+        230   < . 1 ack 5001
               > . 5001:7001/1000 ack 1
-        230   < . 1 ack 11001
+        240   < . 1 ack 11001
               = queued 0
     )");
 }

@@ -10,7 +10,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "../runtime/shard_memory.h"
+#include "runtime/shard_memory.h"
 #include "tcp/time_wait.h"
 #include "tcp_script_text.h"
 
@@ -58,6 +58,7 @@ constexpr std::pair<std::string_view, Counter TcpCounters::*> counter_names[] = 
     {"timeouts", &TcpCounters::timeouts},
     {"fast_recoveries", &TcpCounters::fast_recoveries},
     {"probes", &TcpCounters::probes},
+    {"tail_probes", &TcpCounters::tail_probes},
     {"keepalives", &TcpCounters::keepalives},
     {"keepalive_failures", &TcpCounters::keepalive_failures},
     {"send_timeouts", &TcpCounters::send_timeouts},

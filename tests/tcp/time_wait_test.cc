@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "shard_memory.h"
+#include "runtime/shard_memory.h"
 #include "tcp/time_wait.h"
 
 using namespace millrace;
