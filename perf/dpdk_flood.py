@@ -234,9 +234,9 @@ def main():
         all_phases += phases
         all_reasons += reasons
     say("The server on one core; the attacker and a regular client, one exchange at a time with a "
-        "millisecond\nbetween, on the other one. CPU is the server's, all of it. Taken: frames that "
-        "reached the stack, the\nclient's included; the others were lost before, in a full ring or "
-        "the kernel's backlog.\n")
+        "millisecond\nbetween, on the other one. CPU is the server's, all of it. Taken: frames "
+        "that reached the stack, the\nclient's included; the others were lost before, in a full "
+        "ring or the kernel's backlog.\n")
     harness.table(["server", "phase", "frames sent", "k/s", "taken", "CPU s", "CPU s/M sent",
                    "CPU s/M taken", "round trips", "p50 ms", "p99 ms", "max ms", "memory MB"], rows)
     say("\nWhat stack_peer counted:\n")

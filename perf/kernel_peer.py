@@ -113,9 +113,9 @@ def measure(way, options, loss, count):
         if way == "linux to linux":
             seconds = linux_to_linux(wire, count)
         else:
-            arguments = [*wire.peer_arguments(), "--congestion", options.congestion, "--spin",
-                         "--window-kib", str(options.window_kib)]
-            peer = PeerProcess(arguments)
+            idle = ["--spin"] if options.idle == "spin" else []
+            peer = PeerProcess([*wire.peer_arguments(), "--congestion", options.congestion,
+                                "--window-kib", str(options.window_kib), *idle])
             os.sched_setaffinity(peer.process.pid, {OUR_CORE})
             move = ours_to_linux if way == "ours to linux" else linux_to_ours
             seconds = move(wire, count, peer)
@@ -140,6 +140,8 @@ def arguments():
     parser.add_argument("--congestion", choices=("cubic", "reno"), default="cubic")
     parser.add_argument("--window-kib", type=int, default=4096, help="our receive window")
     parser.add_argument("--mtu", type=int, default=1500)
+    parser.add_argument("--idle", choices=("spin", "sleep"), default="spin",
+                        help="what our idle stack does; spinning loses where others want its core")
     parser.add_argument("--smoke", action="store_true",
                         help="as small as it gets: only shows that this program works")
     options = parser.parse_args()
