@@ -58,10 +58,11 @@ else
     failed_builds=$((failed_builds + 1))
 fi
 
-# Benchmarks say nothing under sanitizers, and take long.
-say "Build with the address and undefined behaviour sanitizers, in build-sanitize/"
-if build_in build-sanitize --buildtype=debugoptimized -Doptimization=1 \
-    -Ddebug=false -Dcpp_args=-g1 -Db_sanitize=address,undefined -Dverify=true; then
+# Benchmarks say nothing under sanitizers, and take long. clang compiles them a third faster, and so
+# both compilers are tried.
+say "Build with the address and undefined behaviour sanitizers, by clang, in build-sanitize/"
+if CXX=clang++-14 build_in build-sanitize --buildtype=debugoptimized -Doptimization=1 \
+    -Ddebug=false -Dcpp_args=-g1 -Db_sanitize=address,undefined -Db_lundef=false -Dverify=true; then
     say "Tests of the sanitized build"
     test_in build-sanitize --no-suite perf --timeout-multiplier 4
 else

@@ -49,8 +49,10 @@ void Fanout::to_filter(const Filter& filter) {
         }
         if (index + connection_ahead < count) {
             const Connection* ahead = subscribers[index + connection_ahead].session->connection;
-            __builtin_prefetch(ahead);
-            __builtin_prefetch(reinterpret_cast<const char*>(ahead) + 64);
+            if (ahead != nullptr) {  // null while the client is away
+                __builtin_prefetch(ahead);
+                __builtin_prefetch(reinterpret_cast<const char*>(ahead) + 64);
+            }
         }
         to_subscriber(*subscribers[index].session, subscribers[index].subscription->grant);
     }

@@ -138,7 +138,7 @@ TEST_CASE("stack: a link that takes a few frames a turn loses nothing, and tails
     for (const std::string& part : got) CHECK(part == text);
     CHECK(pair.client.net->stack_counters().link_full.read() > 10);
     const TcpCounters& tcp = pair.client.net->tcp_counters();
-    CHECK(tcp.retransmissions.read() == tcp.tail_probes.read());
+    CHECK(tcp.retransmissions.read() <= tcp.tail_probes.read());
     CHECK(tcp.timeouts.read() == 0);
     pair.client.link->room = UINT32_MAX;
     for (Connection* connection : own) {
