@@ -3,24 +3,15 @@
 #include <cstdio>
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include "load/run_load.h"
-#include "runtime/clock.h"
 #include "server/dpdk_config.h"
 #include "server/exit_codes.h"
+#include "server/random_word.h"
 #include "stack/stack_transport.h"
 
 namespace millrace {
 namespace {
-
-uint64_t random_word() {
-    uint64_t word = 0;
-    if (::getrandom(&word, sizeof(word), 0) != sizeof(word)) {
-        word = static_cast<uint64_t>(monotonic_now().nanoseconds);
-    }
-    return word;
-}
 
 PortOptions port_options(const DpdkOptions& dpdk, uint32_t shard_count) {
     return {

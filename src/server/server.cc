@@ -5,31 +5,24 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include "base/log.h"
 #include "broker/mail.h"
 #include "broker/message.h"
 #include "codec/mqtt/topic_name.h"
 #include "codec/mqtt/utf8.h"
+#include "runtime/clock.h"
 #include "runtime/placement.h"
 #include "server/assemble_dpdk.h"
 #include "server/assemble_uring.h"
 #include "server/budget.h"
 #include "server/host_facts.h"
 #include "server/port_probe.h"
+#include "server/random_word.h"
 
 namespace millrace {
 
 namespace {
-
-uint64_t random_word() {
-    uint64_t word = 0;
-    if (::getrandom(&word, sizeof(word), 0) != sizeof(word)) {
-        word = static_cast<uint64_t>(monotonic_now().nanoseconds);
-    }
-    return word;
-}
 
 // One shard's memory, in the order in which it may go.
 struct ShardMemory {
