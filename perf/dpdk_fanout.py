@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""1 to 1,000 over DPDK beside io_uring, and beside the floor of the device (testpmd), interleaved.
+"""1 to 1,000 over DPDK beside io_uring, interleaved.
 
 Per broker CPU second at saturation; the polling core counts whole. The broker and the generator have
 a core each in both cases: over memif with DPDK, over loopback with io_uring.
@@ -55,22 +55,14 @@ def parse():
     parser.add_argument("--windows", type=harness.numbers, default=[1, 32], metavar="LIST")
     parser.add_argument("--idle", default="spin", choices=("spin", "pause", "sleep"))
     parser.add_argument("--serve", action="append", default=[], metavar="ARGUMENT")
-    parser.add_argument("--no-floor", action="store_true", help="without testpmd")
     options = harness.parse(parser)
     if options.smoke:
         options.rounds, options.seconds, options.subscribers = 1, 1, 20
-        options.payloads, options.windows, options.no_floor = [64], [1], True
+        options.payloads, options.windows = [64], [1]
     return options
 
 
-def floor_of(options, payload, rounds):
-    # Ethernet, IPv4, TCP with timestamps, and MQTT's own header and topic.
-    frame = payload + 14 + 20 + 32 + 17
-    return [dpdk_harness.testpmd_packets_per_second(options, frame, options.seconds)
-            for _ in range(rounds)]
-
-
-def row_of(cell, reports, floor, hertz):
+def row_of(cell, reports, hertz):
     payload, qos, window = cell
     medians = {kind: Spread([one[FIGURE] for one in runs]).median
                for kind, runs in reports.items()}
@@ -83,8 +75,6 @@ def row_of(cell, reports, floor, hertz):
     wall = Spread([one["deliveries_per_s"] for one in reports["dpdk"]]).median
     row.append("%.2f Gbit/s" % (wall * payload * 8 / 1e9))
     row.append("%.0f" % (hertz / medians["dpdk"]) if hertz else "unknown")
-    row.append("%.0f k, %.0f%%" % (Spread(floor).median / 1000,
-                                   100 * wall / Spread(floor).median) if floor else "-")
     return row
 
 
@@ -94,29 +84,25 @@ def main():
     harness.say_machine(sheet)
     rows, figures, hertz = [], [], tsc_hertz()
     for payload in options.payloads:
-        floor = []
         for qos in options.qos:
             for window in options.windows:
                 cell = (payload, qos, window)
                 reports = {kind: [] for kind in KINDS}
                 for number in range(options.rounds):
-                    if not options.no_floor and window == options.windows[0]:
-                        floor += floor_of(options, payload, 1)
                     for kind, run in KINDS.items():
                         report = run(options, cell)
                         reports[kind].append(report)
                         progress("%d B, QoS %d, window %d, round %d, %s: %.0f deliveries/CPU s%s" % (
                             *cell, number + 1, kind, report[FIGURE],
                             "" if report["ok"] else "  NOT OK (lost %d)" % report["lost_count"]))
-                rows.append(row_of(cell, reports, floor, hertz))
+                rows.append(row_of(cell, reports, hertz))
                 figures.append({"payload_bytes": payload, "qos": qos, "window": window,
-                                "reports": reports, "testpmd_packets_per_s": floor})
+                                "reports": reports})
     say("1 publisher to %d subscribers, %d rounds in turns of %d s. Thousands of deliveries per broker "
-        "CPU second,\nmin / median / max. The floor: frames a second of the same length between two "
-        "testpmd processes,\nand our deliveries a second as a share of it.\n" % (
+        "CPU second,\nmin / median / max.\n" % (
             options.subscribers, options.rounds, options.seconds))
     harness.table(["scenario", "dpdk k/CPU s", "io_uring k/CPU s", "ratio of medians",
-                   "dpdk goodput", "cycles a delivery (TSC)", "testpmd frames/s, share"], rows)
+                   "dpdk goodput", "cycles a delivery (TSC)"], rows)
     harness.write_result(options, "dpdk_fanout", sheet, figures)
     return 0
 

@@ -6,9 +6,9 @@ Memory is plain pages (no huge page pool is needed) unless --huge-pages asks for
 
 import json
 import os
-import re
 import subprocess
 import tempfile
+import time
 
 import harness
 from harness import Failure
@@ -53,7 +53,6 @@ class DpdkBroker(harness.Broker):
         return command + arguments
 
     def _await_listening(self):
-        import time
         deadline = time.monotonic() + harness.START_TIMEOUT_S
         while time.monotonic() < deadline and self.alive():
             if "listens on" in self.text():
@@ -103,38 +102,3 @@ def finish_load(broker, command, process, timeout_s=300):
 def load(options, broker, mode, arguments, cores=None, timeout_s=300):
     command, process = start_load(options, broker, mode, arguments, cores)
     return finish_load(broker, command, process, timeout_s)
-
-
-# ---- the floor: DPDK's own programs over the same device ---------------------------------------
-
-def testpmd(role, socket, options, core, arguments):
-    extra = " --no-huge -m 512" if not options.huge_pages else " -m 512"
-    return subprocess.Popen(
-        ["dpdk-testpmd", "--lcores", "0@%d,1@%d" % (core, core), "--no-pci", "--in-memory",
-         "--iova-mode=va", *extra.split(), "--vdev", memif(role, socket, options), "--",
-         "--mbuf-size=%d" % (MEMIF_BUFFER_BYTES + 512), "--auto-start", "--stats-period=1",
-         *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def testpmd_packets_per_second(options, frame_bytes, seconds):
-    """Frames of that length a second that one core sends and the other one receives."""
-    with tempfile.TemporaryDirectory(prefix="millrace-memif-") as folder:
-        socket = os.path.join(folder, "socket")
-        receiver = testpmd("server", socket, options, harness.BROKER_CORE,
-                           ["--forward-mode=rxonly"])
-        sender = testpmd("client", socket, options, harness.GENERATOR_CORE,
-                         ["--forward-mode=txonly", "--txpkts=%d" % frame_bytes])
-        try:
-            import time
-            time.sleep(seconds + 2)
-        finally:
-            for process in (sender, receiver):
-                process.terminate()
-        text, _ = receiver.communicate(timeout=20)
-        sender.communicate(timeout=20)
-    rates = [int(one) for one in re.findall(r"Rx-pps:\s+(\d+)", text)]
-    rates = [rate for rate in rates if rate > 0][1:-1]  # whole seconds of traffic
-    if not rates:
-        raise Failure("testpmd received nothing:\n%s" % text[-3000:])
-    return sorted(rates)[len(rates) // 2]

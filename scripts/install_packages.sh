@@ -21,7 +21,6 @@ test_packages=(
     libbenchmark-dev valgrind    # perf/
     shellcheck
     nftables tcpdump tshark      # the kernel as the peer of our TCP
-    dpdk iperf3                  # floors in perf/
 )
 
 case "${1:-test}" in
