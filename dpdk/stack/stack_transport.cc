@@ -144,10 +144,9 @@ void StackTransport::release_lent() {
     }
 }
 
-// A turn is due, whatever arrives. What a full link holds up isn't due: look() sees when there's room.
+// A turn is due, whatever arrives.
 bool StackTransport::has_work() const {
-    const bool can_send = !link_blocked_ && (!output_.empty() || sender_.has_staged());
-    return can_send || !attention_.empty() ||
+    return !output_.empty() || !attention_.empty() || sender_.has_staged() ||
            (!waiting_.empty() && waiting_look_at_ <= now_);
 }
 
@@ -165,11 +164,8 @@ uint32_t StackTransport::look() {
     const uint32_t frame_count = receive_bursts();
     const bool timers_due = wheel_.next_deadline() <= now_;
     expire();
-    const uint32_t staged = sender_.staged_count();
     sender_.transmit();
-    const bool has_moved = sender_.staged_count() < staged;
-    if (has_moved) link_blocked_ = false;
-    return frame_count + (timers_due ? 1 : 0) + (has_moved ? 1 : 0);
+    return frame_count + (timers_due ? 1 : 0);
 }
 
 std::span<const Event> StackTransport::poll(Instant wait_until) {

@@ -189,6 +189,7 @@ private:
     bool send_output(TcpConnection& connection);
     bool has_neighbor(TcpConnection& connection);
     void look_at_waiting();
+    void begin_waiting();
 
     // client.cc
     std::optional<FlowKey> choose_flow(const IpAddress& remote, uint16_t remote_port,
@@ -255,7 +256,6 @@ private:
     uint32_t in_table_count_ = 0;   // and in the flow table
     uint32_t waker_countdown_ = 0;
     bool started_ = false;
-    bool link_blocked_ = false;     // the last flush ended at a full link
     bool frames_lent_ = false;      // received frames are in our hands
 };
 
