@@ -28,14 +28,12 @@ void StackTransport::flush(Instant now) {
     start();
     sender_.begin_flush();
     look_at_waiting();
-    Connection* newcomers = outbox_.take_all();
-    output_.append_list(newcomers);
+    output_.append_list(outbox_.take_all());
     while (!output_.empty()) {
         // A full link holds no frame back for ever: those who wait keep their places, and the
         // next flush goes on with them.
         if (!sender_.has_room()) {
             stack_counters_.link_full.add();
-            if (newcomers != nullptr) begin_waiting();
             break;
         }
         TcpConnection& connection = TcpConnection::of(*output_.pop_front());
@@ -43,14 +41,6 @@ void StackTransport::flush(Instant now) {
         visit(connection);
     }
     sender_.transmit();
-}
-
-// Output begins to wait now, though its turn may be seconds away: who looks for receivers that
-// stand still (send_progress_ms) must not take the time before for it.
-void StackTransport::begin_waiting() {
-    for (Connection* next = output_.first(); next != nullptr; next = next->next_dirty) {
-        tcp_.on_output(TcpConnection::of(*next), now_);
-    }
 }
 
 void StackTransport::look_at_waiting() {

@@ -29,6 +29,7 @@ Broker::~Broker() { context_.wheel.stop(system_timer_); }
 
 void Broker::begin_turn(Instant now) {
     context_.now = now;
+    context_.outbox.begin_turn(now);
     pressed_ = pressure_.any(context_.shard_count());
     if (system_topics_ != nullptr && !system_timer_.started() && !shutting_down_ &&
         context_.config.timeouts.sys_interval.count() > 0) {

@@ -33,7 +33,7 @@ struct Connection {
     Connection* next_dirty = nullptr;     // valid while `dirty`
     uint32_t file_index = 0;              // backend's
     uint32_t send_progress_ms = 0;        // shard time (ms, wraps) when output last moved, or
-                                          // when it stopped being empty
+                                          // when it stopped being empty (outbox.h)
     uint16_t operations = 0;              // backend's: completions still to come
 
     // Written by the layer above through Outbox.

@@ -5,6 +5,7 @@
 // Not here: sockets. The broker knows this class and Connection, so it needs no template.
 #pragma once
 
+#include "base/time.h"
 #include "net/connection.h"
 
 namespace millrace {
@@ -13,9 +14,15 @@ class Outbox {
 public:
     Outbox(Heap& heap, BlockPool& blocks) : heap_(heap), blocks_(blocks) {}
 
+    // The time of what is queued from here on.
+    void begin_turn(Instant now) { now_ms_ = static_cast<uint32_t>(now.to_ms()); }
     // Queues `slice` for sending at the end of the turn. False when the ring can't take it.
     bool send(Connection& connection, Slice slice) {
+        // Its turn to be sent may be seconds away, or a timer may look at it before: what was idle
+        // until now hasn't stood still.
+        const bool was_empty = connection.out.empty();
         if (!connection.out.push(heap_, blocks_, slice)) return false;
+        if (was_empty) connection.send_progress_ms = now_ms_;
         mark(connection);
         return true;
     }
@@ -67,6 +74,7 @@ private:
     BlockPool& blocks_;
     Connection* first_ = nullptr;
     Connection* last_ = nullptr;
+    uint32_t now_ms_ = 0;  // shard time, wraps
 };
 
 }  // namespace millrace

@@ -183,6 +183,22 @@ TEST_CASE("connect: a client whose output doesn't move is closed as slow") {
     CHECK(!publisher.closed);
 }
 
+TEST_CASE("connect: output that has just begun after a long silence hasn't stood still") {
+    BrokerFixture fixture;
+    TestClient& publisher = fixture.connect("publisher");
+    TestClient& client = fixture.connect("client");
+    fixture.subscribe(client, "t");
+    client.stalled = true;
+    // The timer that looks for slow receivers comes every 30 seconds; here it comes at once.
+    for (uint32_t second = 0; second < 119; ++second) fixture.advance(Duration::s(1));
+    fixture.publish(publisher, {.topic = "t", .payload = "x"});
+    for (uint32_t second = 0; second < 29; ++second) fixture.advance(Duration::s(1));
+    CHECK(!client.closed);
+    for (uint32_t second = 0; second < 35; ++second) fixture.advance(Duration::s(1));
+    CHECK(client.close_reason == CloseReason::slow_receiver);
+    CHECK(!publisher.closed);
+}
+
 TEST_CASE("connect: one that is told to go but takes no output is cut off in the end") {
     BrokerFixture fixture;
     TestClient& client = fixture.connect("client");
