@@ -47,8 +47,9 @@ void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const Id
             mail_bytes_per_turn, [&](uint32_t from, Bytes mail) { app.on_mail(from, mail); });
         wheel.advance(now, [&](TimerEntry& entry) { app.on_timer(entry); });
         app.end_turn(now);
-        net.flush(now);
+        // Mail first: what it says must be on its way before the network tells anyone that it is.
         mailbox.flush();
+        net.flush(now);
         if (!events.empty() || mails != 0) last_work = now;
     }
 }
