@@ -153,10 +153,6 @@ void EtherLink::accept(rte_mbuf* buffer, bool is_copy) {
     InFrame& frame = frames_[held_count_];
     frame = InFrame{.bytes = bytes_of(*buffer)};
     frame.is_copy = is_copy;
-    if ((buffer->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0) {
-        frame.flow_hash = buffer->hash.rss;
-        frame.has_flow_hash = true;
-    }
     read_checksum_flags(*buffer, frame);
     held_[held_count_++] = buffer;
     counters_.frames_in.add();

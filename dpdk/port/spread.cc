@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "wire/fields.h"
 #include "wire/headers.h"
 #include "wire/toeplitz.h"
 
@@ -17,30 +18,16 @@ namespace {
 constexpr uint32_t ring_frames = 1'024;
 constexpr uintptr_t copy_mark = 1;  // buffers are aligned to cache lines: the bit is free
 
-uint16_t be16_at(Bytes frame, size_t offset) {
-    return static_cast<uint16_t>(frame[offset] << 8 | frame[offset + 1]);
-}
-
 SpreadVerdict verdict_of_flow(const IpAddress& source, const IpAddress& destination, Bytes ports,
                               bool hash_wanted) {
     if (ports.size() < 4) return {};
     SpreadVerdict verdict{SpreadTo::flow};
     if (hash_wanted) {
         verdict.flow_hash =
-            symmetric_flow_hash(source, destination, be16_at(ports, 0), be16_at(ports, 2));
+            symmetric_flow_hash(source, destination, wire::load_u16(ports.data()),
+                                wire::load_u16(ports.data() + 2));
     }
     return verdict;
-}
-
-IpAddress ipv4_at(Bytes packet, size_t offset) {
-    return IpAddress::from_ipv4(uint32_t{be16_at(packet, offset)} << 16 |
-                                be16_at(packet, offset + 2));
-}
-
-IpAddress ipv6_at(Bytes packet, size_t offset) {
-    IpAddress address;
-    std::copy_n(packet.begin() + static_cast<ptrdiff_t>(offset), 16, address.octets.begin());
-    return address;
 }
 
 SpreadVerdict verdict_of_ipv4(Bytes packet, bool hash_wanted) {
@@ -48,21 +35,21 @@ SpreadVerdict verdict_of_ipv4(Bytes packet, bool hash_wanted) {
     const size_t header_bytes = size_t{packet[0] & 0x0fu} * 4;
     if (packet[9] == protocol_icmp) return {SpreadTo::everyone};
     // Only a whole datagram has its ports in a place that we know; the stack drops the others.
-    const bool is_fragment = (be16_at(packet, 6) & 0x3fff) != 0;
+    const bool is_fragment = (wire::load_u16(packet.data() + 6) & 0x3fff) != 0;
     if (packet[9] != protocol_tcp || is_fragment || header_bytes < 20 ||
         packet.size() < header_bytes) {
         return {};
     }
-    return verdict_of_flow(ipv4_at(packet, 12), ipv4_at(packet, 16), packet.subspan(header_bytes),
-                           hash_wanted);
+    return verdict_of_flow(wire::load_ipv4(packet.data() + 12), wire::load_ipv4(packet.data() + 16),
+                           packet.subspan(header_bytes), hash_wanted);
 }
 
 SpreadVerdict verdict_of_ipv6(Bytes packet, bool hash_wanted) {
     if (packet.size() < 40) return {};
     if (packet[6] == protocol_icmpv6) return {SpreadTo::everyone};
     if (packet[6] != protocol_tcp) return {};
-    return verdict_of_flow(ipv6_at(packet, 8), ipv6_at(packet, 24), packet.subspan(40),
-                           hash_wanted);
+    return verdict_of_flow(wire::load_ipv6(packet.data() + 8), wire::load_ipv6(packet.data() + 24),
+                           packet.subspan(40), hash_wanted);
 }
 
 }  // namespace
@@ -70,12 +57,12 @@ SpreadVerdict verdict_of_ipv6(Bytes packet, bool hash_wanted) {
 SpreadVerdict spread_verdict(Bytes frame, bool hash_wanted) {
     if (frame.size() < 14) return {};
     size_t type_at = 12;
-    if (be16_at(frame, type_at) == ethertype_vlan) {
+    if (wire::load_u16(frame.data() + type_at) == ethertype_vlan) {
         if (frame.size() < 18) return {};
         type_at = 16;
     }
     const Bytes packet = frame.subspan(type_at + 2);
-    switch (be16_at(frame, type_at)) {
+    switch (wire::load_u16(frame.data() + type_at)) {
         case ethertype_ipv4:
             return verdict_of_ipv4(packet, hash_wanted);
         case ethertype_ipv6:

@@ -6,7 +6,6 @@ namespace millrace {
 
 namespace {
 
-constexpr uint8_t neighbor_hop_limit = 255;      // RFC 4861, 7.1: proves that no router was passed
 constexpr uint32_t neighbor_message_bytes = 32;  // with one link-layer address option
 
 IpAddress all_nodes() { return *IpAddress::parse("ff02::1"); }
@@ -95,8 +94,8 @@ void StackTransport::on_neighbor_advertisement(const IcmpMessage& message) {
         return;
     }
     // One that doesn't override leaves a known address alone.
-    if (!message.override && neighbors_.peek(message.target) &&
-        *neighbors_.peek(message.target) != *message.link_address) {
+    const std::optional<MacAddress> known = neighbors_.peek(message.target);
+    if (!message.override && known && *known != *message.link_address) {
         stack_counters_.nd_ignored.add();
         return;
     }

@@ -68,27 +68,22 @@ bool StackTransport::takes_bytes(const Connection& connection) const {
 }
 
 void StackTransport::on_segment(TcpConnection& connection, const Arrival& arrival) {
-    const uint32_t queued_before = connection.out.bytes_queued();
     const TcpOutcome outcome = tcp_.arrive(connection, arrival.segment, now_);
     if (outcome.answer_reset) refuse(arrival);
     // A peer that acknowledges what we sent is where this frame came from, should its router or
     // card have changed.
-    if (outcome.acknowledged || outcome.connected || connection.flow.mac.is_zero()) {
+    if (outcome.acknowledged_bytes > 0 || outcome.connected || connection.flow.mac.is_zero()) {
         connection.flow.mac = arrival.mac;
     }
-    apply(connection, outcome, queued_before);
+    apply(connection, outcome);
     MR_VERIFY((tcp_.verify(connection), true));
 }
 
-void StackTransport::apply(TcpConnection& connection, const TcpOutcome& outcome,
-                           uint32_t queued_before) {
+void StackTransport::apply(TcpConnection& connection, const TcpOutcome& outcome) {
     if (outcome.connected) on_connected(connection);
     if (!outcome.in_order.empty()) deliver(connection, outcome.in_order);
     if (outcome.ready_chunks) deliver_ready(connection);
-    // A connection that has just died has no ring any more to tell how much was acknowledged.
-    if (outcome.acknowledged && (outcome.ended == CloseReason::none || outcome.fin_acknowledged)) {
-        on_acknowledged(connection, queued_before);
-    }
+    if (outcome.acknowledged_bytes > 0) on_acknowledged(connection, outcome.acknowledged_bytes);
     if (outcome.peer_finished) {
         connection.peer_finished = true;
         finish_receiving(connection);
@@ -108,11 +103,10 @@ void StackTransport::on_connected(TcpConnection& connection) {
     emit(Event::Kind::connected, connection);
 }
 
-void StackTransport::on_acknowledged(TcpConnection& connection, uint32_t queued_before) {
-    const uint32_t queued = connection.out.bytes_queued();
-    counters_.bytes_sent.add(queued_before - queued);
-    if (connection.tell_when_drained && queued < drained_below_bytes && connection.is_open &&
-        !connection.closing && !connection.close_now) {
+void StackTransport::on_acknowledged(TcpConnection& connection, uint32_t bytes) {
+    counters_.bytes_sent.add(bytes);
+    if (connection.tell_when_drained && connection.out.bytes_queued() < drained_below_bytes &&
+        connection.is_open && !connection.closing && !connection.close_now) {
         connection.tell_when_drained = false;
         emit(Event::Kind::drained, connection);
     }
@@ -161,35 +155,25 @@ void StackTransport::finish_receiving(TcpConnection& connection) {
 
 // The last ACK leaves at once: the control block, which would remember it, goes.
 void StackTransport::enter_time_wait(TcpConnection& connection) {
-    TimeWait last;
-    last.key = connection.flow.key;
+    const FlowKey& key = connection.flow.key;
+    TimeWait* wait = time_waits_.try_add(key, now_);
+    TimeWait without_memory;
+    TimeWait& last = wait != nullptr ? *wait : without_memory;
+    last.key = key;
     last.mac = connection.flow.mac;
     last.snd_nxt = connection.snd_nxt;
     last.rcv_nxt = connection.rcv_nxt;
     last.timestamp_recent = connection.ts_recent;
     last.timestamp_offset = connection.ts_offset;
     last.has_timestamps = connection.has_timestamps;
-    const uint32_t window = connection.rcv_nxt < connection.rcv_edge
-                                ? connection.rcv_edge - connection.rcv_nxt
-                                : 0;
-    last.window = static_cast<uint16_t>(
-        std::min<uint32_t>(window >> connection.rcv_scale, UINT16_MAX));
+    last.window = connection.window_field();
     sender_.answer(last, TimeWaitTable::acknowledgement(last, now_));
-
-    TimeWait* wait = time_waits_.try_add(last.key, now_);
     if (wait == nullptr) {
         stack_counters_.time_wait_no_memory.add();
         return end(connection, CloseReason::local);
     }
     stack_counters_.time_waits.add();
-    wait->mac = last.mac;
-    wait->snd_nxt = last.snd_nxt;
-    wait->rcv_nxt = last.rcv_nxt;
-    wait->timestamp_recent = last.timestamp_recent;
-    wait->timestamp_offset = last.timestamp_offset;
-    wait->has_timestamps = last.has_timestamps;
-    wait->window = last.window;
-    flows_.replace(flows_.hash(last.key), connection.flow, *wait);
+    flows_.replace(flows_.hash(key), connection.flow, *wait);
     connection.has_slot = false;
     --in_table_count_;
     ++flow_changes_;
@@ -253,8 +237,7 @@ void StackTransport::on_timer(TimerEntry& entry) {
     switch (static_cast<TimerKind>(entry.kind)) {
     case TimerKind::tcp: {
         TcpConnection& connection = TcpConnection::of_timer(entry);
-        const uint32_t queued_before = connection.out.bytes_queued();
-        apply(connection, tcp_.on_timer(connection, now_), queued_before);
+        apply(connection, tcp_.on_timer(connection, now_));
         return;
     }
     case TimerKind::half_open:

@@ -41,9 +41,7 @@ void StackTransport::send_syn_ack(const FlowNode& node, const Handshake& handsha
     segment.seq = handshake.iss;
     segment.ack = handshake.irs + 1;
     segment.flags = tcp_flag::syn | tcp_flag::ack;
-    // Unscaled in a segment with SYN (RFC 7323, 2.2).
-    segment.window = static_cast<uint16_t>(
-        std::min<uint32_t>(options_.tcp.receive_window_bytes, UINT16_MAX));
+    segment.window = tcp_.syn_window();
     segment.options.mss = path_mss(node.key.remote);
     segment.options.has_window_scale = handshake.has_window_scale;
     segment.options.window_scale = tcp_.receive_scale();
@@ -81,8 +79,6 @@ void StackTransport::on_syn(const Arrival& arrival) {
     ++flow_changes_;
     half_open->mac = arrival.mac;
     half_open->handshake = handshake_of(arrival);
-    half_open->peer_window = arrival.segment.window;
-    half_open->sent_ms = clock_ms(now_);
     start_half_open_timer(*half_open);
     stack_counters_.syn_acks_sent.add();
     send_syn_ack(*half_open, half_open->handshake,
@@ -151,8 +147,7 @@ void StackTransport::on_half_open(HalfOpen& half_open, const Arrival& arrival) {
         return refuse(arrival);
     }
     // First check of 3.10.7.4, with the window that the SYN-ACK announced.
-    const SeqNumber edge = rcv_nxt + std::min<uint32_t>(options_.tcp.receive_window_bytes,
-                                                        UINT16_MAX);
+    const SeqNumber edge = rcv_nxt + tcp_.syn_window();
     if (segment.seq < rcv_nxt || edge < segment.seq) {
         stack_counters_.handshake_bad_segment.add();
         return send_plain_ack(half_open);
@@ -170,9 +165,8 @@ void StackTransport::send_plain_ack(const HalfOpen& half_open) {
             (half_open.handshake.has_window_scale ? tcp_.receive_scale() : 0),
         UINT16_MAX));
     if (half_open.handshake.has_timestamps) {
-        segment.options.has_timestamps = true;
-        segment.options.timestamp_value = clock_ms(now_) + half_open.handshake.timestamp_offset;
-        segment.options.timestamp_echo = half_open.handshake.timestamp_recent;
+        segment.options.set_timestamps(clock_ms(now_) + half_open.handshake.timestamp_offset,
+                                       half_open.handshake.timestamp_recent);
     }
     sender_.answer(half_open, segment);
 }

@@ -33,8 +33,7 @@ std::optional<Error> Interface::fault() const {
     for (const IpPrefix& range : own_ranges) {
         bool is_on_link = false;
         for (const IpPrefix& own : addresses) {
-            is_on_link = is_on_link || (own.contains(range.address) &&
-                                        own.length_bits <= range.length_bits);
+            is_on_link = is_on_link || own.contains(range);
         }
         if (!is_on_link) {
             return wrong("range " + range.text() + " lies in no network of the interface's");

@@ -20,8 +20,6 @@ namespace millrace {
 
 struct InFrame {
     Bytes bytes;                     // in one piece
-    uint32_t flow_hash = 0;          // the device's, valid with has_flow_hash
-    bool has_flow_hash : 1 = false;
     bool checksum_good : 1 = false;  // the device has verified IP and TCP
     bool checksum_bad : 1 = false;   // and found it wrong
     bool is_copy : 1 = false;        // of a frame that another shard answers: only learn from it

@@ -140,6 +140,9 @@ void put_link(std::string& out, const LinkCounters& link) {
     MR_PUT(link, no_memory);
     MR_PUT(link, handed_over);
     MR_PUT(link, handover_dropped);
+    MR_PUT(link, received_in_pieces);
+    MR_PUT(link, too_long);
+    MR_PUT(link, transmit_refused);
 }
 
 void put_transport(std::string& out, const TransportCounters& transport) {
@@ -179,7 +182,7 @@ std::string StackTransport::describe() const {
 }
 
 void StackTransport::dump(std::string& out) const {
-    out += "shard " + std::to_string(options_.shard) + ": " + describe() + "\nnow\n";
+    out += describe() + "\nnow\n";
     put(out, "connections", connection_count_);
     put(out, "connections_in_memory", alive_count_);
     put(out, "half_open", half_opens_.count());

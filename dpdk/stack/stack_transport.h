@@ -157,9 +157,9 @@ private:
 
     // connections.cc
     void on_segment(TcpConnection& connection, const Arrival& arrival);
-    void apply(TcpConnection& connection, const TcpOutcome& outcome, uint32_t queued_before);
+    void apply(TcpConnection& connection, const TcpOutcome& outcome);
     void on_connected(TcpConnection& connection);
-    void on_acknowledged(TcpConnection& connection, uint32_t queued_before);
+    void on_acknowledged(TcpConnection& connection, uint32_t bytes);
     void deliver(TcpConnection& connection, Bytes bytes);
     void deliver_ready(TcpConnection& connection);
     void drop_ready(TcpConnection& connection);
@@ -189,7 +189,6 @@ private:
     bool send_output(TcpConnection& connection);
     bool has_neighbor(TcpConnection& connection);
     void look_at_waiting();
-    void begin_waiting();
 
     // client.cc
     std::optional<FlowKey> choose_flow(const IpAddress& remote, uint16_t remote_port,

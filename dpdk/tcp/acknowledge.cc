@@ -49,7 +49,7 @@ void Tcp::advance(TcpConnection& connection, const Segment& segment, Instant now
     if (acks_fin) --bytes;
     if (bytes > 0) {
         connection.out.consume(heap_, blocks_, bytes);
-        outcome.acknowledged = true;
+        outcome.acknowledged_bytes = bytes;
     }
     // Karn: what was sent again tells no round trip, so a longer timeout stays until new data has
     // been timed; not more than twice as long, since much may have been lost.
@@ -103,6 +103,14 @@ void Tcp::advance_recovery(TcpConnection& connection, uint32_t acked_bytes, Inst
     arm_rto(connection, now);
 }
 
+// From the oldest byte on, up to what has been sent by now.
+void Tcp::enter_recovery(TcpConnection& connection, TcpRecovery recovery) {
+    connection.recovery = recovery;
+    connection.recovery_end = connection.snd_nxt;
+    connection.high_rxt = connection.snd_una;
+    connection.resend_now = true;
+}
+
 void Tcp::leave_recovery(TcpConnection& connection) {
     connection.recovery = TcpRecovery::none;
     connection.duplicate_acks = 0;
@@ -126,8 +134,8 @@ void Tcp::sample_rtt(TcpConnection& connection, const Segment& segment, Instant 
     // The answer to a segment that was there already echoes what came long before it. After two
     // timeouts the estimate is too short, so even that is better.
     if (connection.recovery != TcpRecovery::none && connection.backoff < 2) return;
-    const auto elapsed_ms = static_cast<int32_t>(clock_ms(now) + connection.ts_offset -
-                                                 segment.options.timestamp_echo);
+    const auto elapsed_ms =
+        static_cast<int32_t>(connection.timestamp_at(now) - segment.options.timestamp_echo);
     // Anything else is a lie, or from another life.
     if (elapsed_ms < 0 || elapsed_ms > settings_.rtt.rto_max.to_ms()) return;
     add_sample(connection, Duration::ms(std::max(elapsed_ms, 1)));
@@ -204,12 +212,8 @@ void Tcp::detect_loss(TcpConnection& connection, bool is_duplicate, Instant now)
     // RFC 6582 3.2 step 2: without SACK, what a timeout has sent twice looks like loss again.
     if (!connection.has_sack && connection.snd_una == connection.recovery_end) return;
     counters_.fast_recoveries.add();
-    connection.congestion.on_loss(settings_.congestion, connection.mss, connection.in_flight(),
-                                  now);
-    connection.recovery = TcpRecovery::fast;
-    connection.recovery_end = connection.snd_nxt;
-    connection.high_rxt = connection.snd_una;
-    connection.resend_now = true;
+    connection.congestion.on_loss(settings_.congestion, connection.mss, connection.in_flight());
+    enter_recovery(connection, TcpRecovery::fast);
     if (connection.tail_armed) arm_rto(connection, now);
 }
 

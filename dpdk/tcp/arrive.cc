@@ -95,8 +95,7 @@ void Tcp::arrive_syn_sent(TcpConnection& connection, const Segment& segment, Ins
     }
     connection.rcv_nxt = segment.seq + 1;
     connection.ack_sent = connection.rcv_nxt;
-    connection.rcv_edge =
-        connection.rcv_nxt + std::min<uint32_t>(settings_.receive_window_bytes, UINT16_MAX);
+    connection.rcv_edge = connection.rcv_nxt + syn_window();
     connection.last_received_ms = clock_ms(now);
     learn_options(connection, segment.options);
     connection.snd_wnd = segment.window;  // a SYN's window isn't scaled (RFC 7323, 2.2)

@@ -72,15 +72,14 @@ void Congestion::lower_threshold(CongestionAlgorithm algorithm, uint32_t mss,
     ssthresh_ = std::max(threshold, threshold_segments_min * mss);
 }
 
-void Congestion::on_loss(CongestionAlgorithm algorithm, uint32_t mss, uint32_t flight_bytes,
-                         Instant) {
+void Congestion::on_loss(CongestionAlgorithm algorithm, uint32_t mss, uint32_t flight_bytes) {
     note_reduction();
     lower_threshold(algorithm, mss, flight_bytes);
     cwnd_ = ssthresh_;
 }
 
 void Congestion::on_timeout(CongestionAlgorithm algorithm, uint32_t mss, uint32_t flight_bytes,
-                            bool is_first, Instant) {
+                            bool is_first) {
     note_reduction();
     if (is_first) lower_threshold(algorithm, mss, flight_bytes);
     // RFC 9438, 4.8: the next congestion avoidance starts with K = 0 and W_max = cwnd.

@@ -24,11 +24,11 @@ public:
     void on_ack(CongestionAlgorithm algorithm, uint32_t mss, uint32_t acked_bytes,
                 bool was_limited, Duration smoothed_rtt, Instant now);
     // Loss was found by duplicate ACKs or SACK: a new ssthresh, cwnd = ssthresh.
-    void on_loss(CongestionAlgorithm algorithm, uint32_t mss, uint32_t flight_bytes, Instant now);
+    void on_loss(CongestionAlgorithm algorithm, uint32_t mss, uint32_t flight_bytes);
     // A retransmission timeout (RFC 5681 3.1 (4), RFC 9438 4.8): cwnd = 1 mss. `is_first`: the
     // segment hadn't been sent again before, so ssthresh is lowered too.
     void on_timeout(CongestionAlgorithm algorithm, uint32_t mss, uint32_t flight_bytes,
-                    bool is_first, Instant now);
+                    bool is_first);
     // Grows in slow start during loss recovery after a timeout.
     void on_recovery_ack(uint32_t mss, uint32_t acked_bytes);
     // Idle for longer than an RTO (RFC 5681, 4.1): at most the restart window.

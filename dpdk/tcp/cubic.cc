@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tcp/clock.h"
 #include "tcp/congestion.h"
 
 namespace millrace {
@@ -30,9 +31,6 @@ uint32_t scaled(uint32_t bytes, Ratio by) {
     return static_cast<uint32_t>(uint64_t{bytes} * by.numerator / by.denominator);
 }
 
-// Of the shard's clock; it wraps, and so do the differences.
-uint32_t milliseconds(Instant now) { return static_cast<uint32_t>(now.to_ms()); }
-
 }  // namespace
 
 uint32_t Congestion::cubic_threshold(uint32_t flight_bytes) {
@@ -55,14 +53,14 @@ void Congestion::end_epoch() {
 // RFC 9438, 4.2: t leaves out the time in which the application was the limit.
 void Congestion::pause_epoch(Instant now) {
     if (!has_epoch_ || is_paused_) return;
-    epoch_ms_ = milliseconds(now) - epoch_ms_;
+    epoch_ms_ = clock_ms(now) - epoch_ms_;
     is_paused_ = true;
 }
 
 // A congestion avoidance stage begins with the window as it is.
 void Congestion::begin_epoch(uint32_t mss, Instant now) {
     has_epoch_ = true;
-    epoch_ms_ = milliseconds(now);
+    epoch_ms_ = clock_ms(now);
     w_est_ = cwnd_;
     if (cwnd_ >= w_max_) {
         // RFC 9438, 4.8 and 4.10: nothing is known of a maximum, so the search begins here.
@@ -102,12 +100,12 @@ void Congestion::grow_cubic(uint32_t mss, uint32_t acked_bytes, Duration smoothe
     if (!has_epoch_) {
         begin_epoch(mss, now);
     } else if (is_paused_) {
-        epoch_ms_ = milliseconds(now) - epoch_ms_;
+        epoch_ms_ = clock_ms(now) - epoch_ms_;
         is_paused_ = false;
     }
     const uint32_t counted = std::min(acked_bytes, cwnd_);
     grow_estimate(mss, counted);
-    const int64_t t_ms = milliseconds(now) - epoch_ms_;
+    const int64_t t_ms = clock_ms(now) - epoch_ms_;
     // RFC 9438, 4.3: the Reno-friendly region.
     if (w_cubic(mss, t_ms) < w_est_) {
         cwnd_ = std::max(cwnd_, w_est_);

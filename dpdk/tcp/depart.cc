@@ -79,15 +79,14 @@ bool Tcp::depart_syn(TcpConnection& connection, OutSegment& out, Instant now) {
     const bool answers = connection.state() == TcpState::syn_received;
     out.seq = connection.snd_una;
     out.flags = tcp_flag::syn;
-    out.window = static_cast<uint16_t>(
-        std::min<uint32_t>(settings_.receive_window_bytes, UINT16_MAX));
+    out.window = syn_window();
     out.options.mss = connection.mss_ceiling;
     out.options.has_window_scale = !answers || connection.rcv_scale != 0 ||
                                    connection.snd_scale != 0;
     out.options.window_scale = connection.rcv_scale;
     out.options.sack_permitted = !answers || connection.has_sack;
     out.options.has_timestamps = !answers || connection.has_timestamps;
-    out.options.timestamp_value = clock_ms(now) + connection.ts_offset;
+    out.options.timestamp_value = connection.timestamp_at(now);
     if (answers) {
         out.flags |= tcp_flag::ack;
         out.ack = connection.rcv_nxt;
@@ -156,10 +155,9 @@ bool Tcp::depart_again(TcpConnection& connection, OutSegment& out, Instant now,
     const bool has_fin = connection.fin_sent && data_end < hole->begin + bytes;
     if (has_fin) --bytes;
     if (bytes > 0) {
-        const uint32_t in_slices = bytes_in_slices(
-            connection.out, hole->begin - connection.snd_una, bytes, slices_max);
-        if (in_slices < bytes && has_fin) return depart_again(connection, out, now, UINT32_MAX);
-        bytes = in_slices;
+        // The FIN stays with the bytes before it, however many parts they have.
+        bytes = bytes_in_slices(connection.out, hole->begin - connection.snd_una, bytes,
+                                has_fin ? UINT32_MAX : slices_max);
     }
     connection.resend_now = false;
     fill(connection, out, hole->begin, bytes, now);
@@ -234,16 +232,10 @@ void Tcp::fill(TcpConnection& connection, OutSegment& out, SeqNumber seq, uint32
     out.payload_bytes = payload_bytes;
     out.ring_offset = payload_bytes > 0 ? seq - connection.snd_una : 0;
     if (connection.has_timestamps) {
-        out.options.has_timestamps = true;
-        out.options.timestamp_value = clock_ms(now) + connection.ts_offset;
-        out.options.timestamp_echo = connection.ts_recent;
+        out.options.set_timestamps(connection.timestamp_at(now), connection.ts_recent);
     }
     widen_window(connection);
-    const uint32_t window = connection.rcv_nxt < connection.rcv_edge
-                                ? connection.rcv_edge - connection.rcv_nxt
-                                : 0;
-    out.window = static_cast<uint16_t>(
-        std::min<uint32_t>(window >> connection.rcv_scale, UINT16_MAX));
+    out.window = connection.window_field();
     const bool wants_sack = connection.has_sack && !connection.reassembly.empty();
     // A full segment has no room for SACK blocks: a bare ACK follows, which has.
     if (!wants_sack || payload_bytes == 0) connection.ack_now = false;

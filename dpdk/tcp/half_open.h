@@ -20,9 +20,7 @@ namespace millrace {
 
 struct HalfOpen : FlowNode {
     Handshake handshake;
-    uint16_t peer_window = 0;      // of the SYN: unscaled
     uint8_t resent_count = 0;      // SYN-ACKs sent again
-    uint32_t sent_ms = 0;          // when the first SYN-ACK left, of the shard's clock
     TimerEntry timer;
 };
 

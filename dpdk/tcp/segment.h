@@ -36,6 +36,12 @@ struct TcpOptions {
     uint32_t timestamp_echo = 0;
     std::array<SeqRange, sack_blocks_max> sack{};
 
+    void set_timestamps(uint32_t value, uint32_t echo) {
+        has_timestamps = true;
+        timestamp_value = value;
+        timestamp_echo = echo;
+    }
+
 };
 
 struct Segment {

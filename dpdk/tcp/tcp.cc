@@ -9,8 +9,7 @@ namespace millrace {
 
 namespace {
 
-constexpr uint8_t window_scale_max = 14;          // RFC 7323, 2.3
-constexpr uint32_t timestamps_option_bytes = 12;  // padded (RFC 7323, appendix A)
+constexpr uint8_t window_scale_max = 14;  // RFC 7323, 2.3
 
 }  // namespace
 
@@ -21,6 +20,10 @@ Tcp::Tcp(const TcpSettings& settings, Heap& heap, BlockPool& blocks, TimerWheel&
 uint8_t Tcp::receive_scale() const {
     const uint32_t wide = settings_.receive_window_bytes >> 16;
     return static_cast<uint8_t>(std::min<uint32_t>(std::bit_width(wide), window_scale_max));
+}
+
+uint16_t Tcp::syn_window() const {
+    return static_cast<uint16_t>(std::min<uint32_t>(settings_.receive_window_bytes, UINT16_MAX));
 }
 
 void Tcp::open(TcpConnection& connection, SeqNumber iss, uint16_t mss, uint32_t timestamp_offset,
@@ -46,9 +49,7 @@ void Tcp::accept(TcpConnection& connection, const Handshake& handshake, uint16_t
     connection.recovery_end = handshake.iss;  // RFC 6582, 3.2 step 1
     connection.rcv_nxt = handshake.irs + 1;
     connection.ack_sent = connection.rcv_nxt;
-    // What the SYN-ACK announced, which isn't scaled yet.
-    connection.rcv_edge =
-        connection.rcv_nxt + std::min<uint32_t>(settings_.receive_window_bytes, UINT16_MAX);
+    connection.rcv_edge = connection.rcv_nxt + syn_window();  // what the SYN-ACK announced
     connection.mss_ceiling = mss;
     connection.ts_offset = handshake.timestamp_offset;
     connection.rcv_scale = receive_scale() & 0xf;
@@ -80,8 +81,7 @@ void Tcp::learn_options(TcpConnection& connection, const TcpOptions& options) {
     // options and is nobody's honest wish (the floor that Linux has).
     const uint16_t offered = options.mss == 0 ? uint16_t{536} : std::max<uint16_t>(options.mss, 88);
     connection.mss_ceiling = std::min(connection.mss_ceiling, offered);
-    const uint32_t used = connection.has_timestamps ? timestamps_option_bytes : 0;
-    connection.mss = static_cast<uint16_t>(connection.mss_ceiling - used);
+    connection.mss = static_cast<uint16_t>(connection.mss_ceiling - connection.option_bytes());
     connection.congestion.start(connection.mss);
 }
 
@@ -129,9 +129,7 @@ bool Tcp::abort(TcpConnection& connection, OutSegment& reset, Instant now) {
         reset.ack = connection.rcv_nxt;
         reset.flags = tcp_flag::rst | tcp_flag::ack;
         if (connection.has_timestamps) {
-            reset.options.has_timestamps = true;
-            reset.options.timestamp_value = clock_ms(now) + connection.ts_offset;
-            reset.options.timestamp_echo = connection.ts_recent;
+            reset.options.set_timestamps(connection.timestamp_at(now), connection.ts_recent);
         }
         counters_.segments_out.add();
     }

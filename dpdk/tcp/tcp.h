@@ -49,8 +49,8 @@ struct TcpCounters {
     Counter out_of_order, duplicates, dropped_paws, dropped_outside_window, dropped_bad_ack,
         dropped_no_ack, dropped_no_memory, dropped_reset_bad_sequence, dropped_syn_in_window,
         dropped_state, resets_received, challenge_acks, challenge_acks_suppressed;
-    Counter retransmissions, retransmitted_bytes, timeouts, fast_recoveries,
-        tail_probes, probes, keepalives, keepalive_failures, send_timeouts, mtu_reductions, black_holes;
+    Counter retransmissions, retransmitted_bytes, timeouts, fast_recoveries, tail_probes, probes,
+        keepalives, keepalive_failures, send_timeouts, mtu_reductions, black_holes;
 };
 
 // What a call has led to, for the stack to act on.
@@ -58,7 +58,7 @@ struct TcpOutcome {
     Bytes in_order;                // deliver: new bytes of this segment, borrowed from it
     bool ready_chunks = false;     // deliver: take_ready() has more, after in_order
     bool connected = false;        // syn_sent or syn_received has become established
-    bool acknowledged = false;     // the send ring got shorter
+    uint32_t acknowledged_bytes = 0;  // the send ring got shorter by that
     bool peer_finished = false;    // FIN: nothing comes after the bytes above
     bool fin_acknowledged = false; // ours
     bool time_wait = false;        // hand it over to a TimeWait now
@@ -113,6 +113,8 @@ public:
     static bool reset_for(const Segment& segment, OutSegment& reset);
     // The window scale that our receive window needs.
     uint8_t receive_scale() const;
+    // The window in a segment with SYN, which isn't scaled (RFC 7323, 2.2).
+    uint16_t syn_window() const;
     const TcpSettings& settings() const { return settings_; }
     // Checks what always holds; asserts. Slow.
     void verify(const TcpConnection& connection) const;
@@ -150,6 +152,7 @@ private:
     void on_fin_acknowledged(TcpConnection& connection, Instant now, TcpOutcome& outcome);
     bool update_window(TcpConnection& connection, const Segment& segment);
     void detect_loss(TcpConnection& connection, bool is_duplicate, Instant now);
+    static void enter_recovery(TcpConnection& connection, TcpRecovery recovery);
     void leave_recovery(TcpConnection& connection);
 
     // depart.cc
@@ -183,6 +186,7 @@ private:
     Duration tail_delay(const TcpConnection& connection) const;
     void on_probe_timeout(TcpConnection& connection, Instant now, TcpOutcome& outcome);
     bool on_keepalive(TcpConnection& connection, Instant now, TcpOutcome& outcome);
+    uint32_t keepalive_at_ms(const TcpConnection& connection) const;
     void shrink_after_black_hole(TcpConnection& connection);
     void reduce_mss(TcpConnection& connection, uint16_t mss);
 

@@ -11,11 +11,13 @@
 //   line 4       the 4-tuple: for the flow table and the headers
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include "net/connection.h"
 #include "runtime/timer_wheel.h"
+#include "tcp/clock.h"
 #include "tcp/congestion.h"
 #include "tcp/flow_key.h"
 #include "tcp/reassembly.h"
@@ -101,7 +103,7 @@ struct TcpConnection : Connection {
     bool rtt_timed : 1 = false;
     bool cwnd_limited : 1 = false;
     bool keepalive_now : 1 = false;
-    bool resend_now : 1 = false;   // the oldest hole goes out at once, cwnd or not
+    bool resend_now : 1 = false;   // the oldest hole, or the probed tail, goes at once, cwnd or not
     bool discard_received : 1 = false;   // the layer above is gone: acknowledge and forget
     bool tail_armed : 1 = false;   // rto_at_ms is a tail loss probe's
 
@@ -114,7 +116,7 @@ struct TcpConnection : Connection {
     SeqNumber rtt_seq;             // valid with rtt_timed: an ACK beyond it ends the sample
     uint32_t rtt_sent_us = 0;
     uint32_t last_received_ms = 0;
-    uint16_t mss_ceiling = 0;      // what path and peer allow; mss grows back to it
+    uint16_t mss_ceiling = 0;      // what path and peer allow, options not deducted
     uint16_t challenge_ms = 0;     // when the last challenge ACK left (RFC 5961, 7); wraps
 
     // Line 4.
@@ -126,6 +128,16 @@ struct TcpConnection : Connection {
     void set_state(TcpState to) {
         MR_ASSERT(may_follow(state_, to));
         state_ = to;
+    }
+    // Our clock as this connection tells it (RFC 7323, 5.4).
+    uint32_t timestamp_at(Instant now) const { return clock_ms(now) + ts_offset; }
+    // What the options of an ordinary segment take of the MSS: timestamps, padded (RFC 7323,
+    // appendix A).
+    uint16_t option_bytes() const { return has_timestamps ? uint16_t{12} : uint16_t{0}; }
+    // The window field of what is sent now.
+    uint16_t window_field() const {
+        const uint32_t window = rcv_nxt < rcv_edge ? rcv_edge - rcv_nxt : 0;
+        return static_cast<uint16_t>(std::min<uint32_t>(window >> rcv_scale, UINT16_MAX));
     }
     // Bytes of the sequence space in flight.
     uint32_t in_flight() const { return snd_nxt - snd_una; }

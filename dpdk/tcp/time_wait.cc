@@ -105,9 +105,7 @@ OutSegment TimeWaitTable::acknowledgement(const TimeWait& wait, Instant now) {
     out.window = wait.window;
     out.flags = tcp_flag::ack;
     if (wait.has_timestamps) {
-        out.options.has_timestamps = true;
-        out.options.timestamp_value = clock_ms(now) + wait.timestamp_offset;
-        out.options.timestamp_echo = wait.timestamp_recent;
+        out.options.set_timestamps(clock_ms(now) + wait.timestamp_offset, wait.timestamp_recent);
     }
     return out;
 }

@@ -13,11 +13,11 @@ namespace {
 // long without saying so (RFC 2923 2.1, RFC 8899): the sizes tried then.
 constexpr uint8_t black_hole_first = 3;
 constexpr uint8_t black_hole_second = 5;
+constexpr uint16_t mss_probably_safe = 1'220;  // fits IPv6's smallest MTU
 // Clocks tick in milliseconds, and a busy peer has its turns.
 constexpr Duration tail_delay_min = Duration::ms(10);
 // RFC 8985 7.2 allows for 200 ms; kernels answer within 40.
 constexpr Duration peer_ack_delay = Duration::ms(50);
-constexpr uint16_t mss_probably_safe = 1'220;  // fits IPv6's smallest MTU
 
 }  // namespace
 
@@ -76,8 +76,7 @@ void Tcp::schedule(TcpConnection& connection, Instant now) {
     if (connection.ack_delayed) want(connection.ack_at_ms);
     if (connection.rto_armed) want(connection.rto_at_ms);
     else if (settings_.keepalive_idle > Duration{} && connection.is_synchronized()) {
-        want(connection.last_received_ms + to_ms32(settings_.keepalive_idle) +
-             connection.backoff * to_ms32(settings_.keepalive_interval));
+        want(keepalive_at_ms(connection));
     }
     if (!wanted) return;
     const Instant at = Instant::at_ms(now.to_ms() + soonest_ms);
@@ -149,16 +148,13 @@ void Tcp::on_retransmission_timeout(TcpConnection& connection, Instant now) {
     if (connection.backoff < UINT8_MAX) ++connection.backoff;
     shrink_after_black_hole(connection);
     connection.congestion.on_timeout(settings_.congestion, connection.mss, connection.in_flight(),
-                                     is_first, now);
+                                     is_first);
     // RFC 2018 8: the peer may have given up what it had selectively acknowledged.
     if (connection.scoreboard != nullptr) connection.scoreboard->clear();
-    connection.recovery = TcpRecovery::loss;
-    connection.recovery_end = connection.snd_nxt;
-    connection.high_rxt = connection.snd_una;
+    enter_recovery(connection, TcpRecovery::loss);
     connection.duplicate_acks = 0;
     connection.tail_probed = false;
     connection.rtt_timed = false;
-    connection.resend_now = true;
     arm_rto(connection, now);
 }
 
@@ -176,12 +172,15 @@ void Tcp::on_probe_timeout(TcpConnection& connection, Instant now, TcpOutcome& o
     connection.probing = true;
 }
 
+uint32_t Tcp::keepalive_at_ms(const TcpConnection& connection) const {
+    return connection.last_received_ms + to_ms32(settings_.keepalive_idle) +
+           connection.backoff * to_ms32(settings_.keepalive_interval);
+}
+
 // True when a keep-alive is to go out. The connection may have ended.
 bool Tcp::on_keepalive(TcpConnection& connection, Instant now, TcpOutcome& outcome) {
     if (settings_.keepalive_idle <= Duration{}) return false;
-    const uint32_t at_ms = connection.last_received_ms + to_ms32(settings_.keepalive_idle) +
-                           connection.backoff * to_ms32(settings_.keepalive_interval);
-    if (!is_due(at_ms, clock_ms(now))) return false;
+    if (!is_due(keepalive_at_ms(connection), clock_ms(now))) return false;
     if (connection.backoff >= settings_.keepalive_probes_max) {
         counters_.keepalive_failures.add();
         end(connection, CloseReason::peer_reset, outcome);
@@ -193,12 +192,11 @@ bool Tcp::on_keepalive(TcpConnection& connection, Instant now, TcpOutcome& outco
 }
 
 void Tcp::shrink_after_black_hole(TcpConnection& connection) {
-    const uint16_t options = static_cast<uint16_t>(connection.has_timestamps ? 12 : 0);
     uint16_t mss = connection.mss;
     if (connection.backoff == black_hole_first) {
-        mss = static_cast<uint16_t>(mss_probably_safe - options);
+        mss = static_cast<uint16_t>(mss_probably_safe - connection.option_bytes());
     } else if (connection.backoff == black_hole_second) {
-        mss = static_cast<uint16_t>(settings_.mss_min - options);
+        mss = static_cast<uint16_t>(settings_.mss_min - connection.option_bytes());
     }
     // What is short enough already isn't kept by a path.
     if (mss >= connection.mss || connection.in_flight() <= mss) return;
@@ -207,9 +205,8 @@ void Tcp::shrink_after_black_hole(TcpConnection& connection) {
 }
 
 void Tcp::reduce_mss(TcpConnection& connection, uint16_t mss) {
-    const uint16_t options = static_cast<uint16_t>(connection.has_timestamps ? 12 : 0);
     connection.mss = mss;
-    connection.mss_ceiling = static_cast<uint16_t>(mss + options);
+    connection.mss_ceiling = static_cast<uint16_t>(mss + connection.option_bytes());
     connection.congestion.on_mss(mss);
 }
 
@@ -220,7 +217,7 @@ void Tcp::on_path_mtu(TcpConnection& connection, SeqNumber quoted, uint32_t mtu_
     // RFC 5927 4.1: about a segment that can be in flight, or somebody guesses.
     if (quoted < connection.snd_una || quoted >= connection.snd_nxt) return;
     constexpr uint32_t header_bytes = 20;
-    const uint32_t options = connection.has_timestamps ? 12 : 0;
+    const uint32_t options = connection.option_bytes();
     const uint32_t fits = mtu_payload > header_bytes + options
                               ? mtu_payload - header_bytes - options
                               : 0;
@@ -230,10 +227,7 @@ void Tcp::on_path_mtu(TcpConnection& connection, SeqNumber quoted, uint32_t mtu_
     counters_.mtu_reductions.add();
     reduce_mss(connection, static_cast<uint16_t>(mss));
     if (connection.probing || connection.recovery == TcpRecovery::loss) return;
-    connection.recovery = TcpRecovery::loss;
-    connection.recovery_end = connection.snd_nxt;
-    connection.high_rxt = connection.snd_una;
-    connection.resend_now = true;
+    enter_recovery(connection, TcpRecovery::loss);
     connection.rtt_timed = false;
     if (connection.tail_armed) arm_rto(connection, now);
     schedule(connection, now);

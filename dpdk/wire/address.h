@@ -63,6 +63,10 @@ struct IpPrefix {
     uint8_t length_bits = 0;   // 0 to 32 for IPv4, 0 to 128 for IPv6
 
     bool contains(const IpAddress& other) const;  // false across families
+    // Every address of `other`.
+    bool contains(const IpPrefix& other) const {
+        return contains(other.address) && length_bits <= other.length_bits;
+    }
     // How many addresses there are, at most 2^63.
     uint64_t address_count() const;
     // The address `index` places after the first of the range.

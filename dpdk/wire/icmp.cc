@@ -49,7 +49,6 @@ constexpr size_t router_bytes = 16;            // without options (4.2)
 constexpr size_t link_option_bytes = 8;        // for addresses of 6 bytes (RFC 2464, 6)
 constexpr uint8_t source_link_option = 1;      // 4.6.1
 constexpr uint8_t target_link_option = 2;
-constexpr uint8_t neighbor_hop_limit = 255;    // no router has passed it on (7.1.1)
 constexpr uint32_t flag_solicited = 0x40000000;  // 4.4
 constexpr uint32_t flag_override = 0x20000000;
 

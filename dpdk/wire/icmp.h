@@ -13,6 +13,9 @@
 
 namespace millrace {
 
+// No router has passed a neighbor message on that has it (RFC 4861, 7.1.1).
+inline constexpr uint8_t neighbor_hop_limit = 255;
+
 // What an ICMP error quotes of the datagram that caused it.
 struct QuotedTcp {
     IpAddress source;         // ours

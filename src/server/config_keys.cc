@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "codec/mqtt/topic_name.h"
 #include "runtime/placement.h"
+#include "server/backends.h"
 #include "server/dpdk_config.h"
 
 namespace millrace {
@@ -84,7 +85,7 @@ bool put_listen(Config& config, std::string_view text) {
 
 bool put_net(Config& config, std::string_view text) {
     config.net = text;
-    return text == "uring" || text == "dpdk";
+    return is_back_end(text);
 }
 
 bool put_denied_filter(Config& config, std::string_view text) {

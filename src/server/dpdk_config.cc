@@ -67,9 +67,8 @@ std::optional<ConfigFault> ranges_fault(const DpdkOptions& dpdk,
     for (const std::string& text : dpdk.source_ranges) {
         const IpPrefix range = *IpPrefix::parse(text);
         const bool inside =
-            std::any_of(addresses.begin(), addresses.end(), [&](const IpPrefix& prefix) {
-                return prefix.contains(range.address) && range.length_bits >= prefix.length_bits;
-            });
+            std::any_of(addresses.begin(), addresses.end(),
+                        [&](const IpPrefix& prefix) { return prefix.contains(range); });
         if (inside) continue;
         return ConfigFault{"dpdk.source_ranges", quoted(text),
                            "a range within the prefix of one of dpdk.addresses"};

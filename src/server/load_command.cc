@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "codec/mqtt/topic_name.h"
 #include "runtime/placement.h"
+#include "server/backends.h"
 #include "server/config_keys.h"
 #include "server/dpdk_config.h"
 
@@ -104,7 +105,7 @@ bool put_sources(LoadRequest& options, std::string_view text) {
 
 bool put_net(LoadRequest& options, std::string_view text) {
     options.net = text;
-    return text == "uring" || text == "dpdk";
+    return is_back_end(text);
 }
 
 using L = LoadRequest;

@@ -27,7 +27,7 @@ struct Flow {
         while (window.cwnd() < bytes) ack(std::min(2 * mss, bytes - window.cwnd()));
         REQUIRE(window.cwnd() == bytes);
     }
-    void lose() { window.on_loss(algorithm, mss, window.cwnd(), now); }
+    void lose() { window.on_loss(algorithm, mss, window.cwnd()); }
     void round() {
         const Instant begin = now;
         const uint32_t segments = window.cwnd() / mss;
@@ -115,7 +115,7 @@ TEST_CASE("congestion: a window that didn't limit the sender doesn't grow") {
 
 TEST_CASE("congestion: slow start ends at the threshold and the rest counts for avoidance") {
     Flow flow(reno, Duration::ms(100));
-    flow.window.on_timeout(reno, mss, 10'000, true, flow.now);
+    flow.window.on_timeout(reno, mss, 10'000, true);
     REQUIRE(flow.window.ssthresh() == 5'000);
     for (int index = 0; index < 2; ++index) flow.ack(1'900);
     REQUIRE(flow.window.cwnd() == 4'800);
@@ -135,7 +135,7 @@ TEST_CASE("congestion: the window never passes what TCP can announce") {
             window.on_ack(algorithm, 65'000, 130'000, true, Duration::ms(1), Instant::at_ms(1));
         }
         CHECK(window.cwnd() == Congestion::cwnd_max);
-        window.on_loss(algorithm, 65'000, UINT32_MAX, Instant::at_ms(1));
+        window.on_loss(algorithm, 65'000, UINT32_MAX);
         CHECK(window.cwnd() < Congestion::cwnd_max);
         for (int round = 0; round < 40; ++round) {
             window.on_ack(algorithm, 65'000, UINT32_MAX / 2, true, Duration::ms(1),
@@ -154,7 +154,7 @@ TEST_CASE("congestion: the restart after idleness has at most the initial window
     CHECK(flow.window.ssthresh() == 40'000);
     CHECK(flow.window.in_slow_start());
 
-    flow.window.on_timeout(reno, mss, 10'000, true, flow.now);
+    flow.window.on_timeout(reno, mss, 10'000, true);
     flow.window.on_idle(mss);
     CHECK(flow.window.cwnd() == mss);
 }
@@ -171,7 +171,7 @@ TEST_CASE("congestion: smaller segments before the first loss begin with their i
 TEST_CASE("congestion: longer segments never leave less than one in the window") {
     Congestion window;
     window.start(536);
-    window.on_timeout(reno, 536, 5'360, true, Instant::at_ms(1));
+    window.on_timeout(reno, 536, 5'360, true);
     REQUIRE(window.cwnd() == 536);
     window.on_mss(8'960);
     CHECK(window.cwnd() == 8'960);
@@ -181,13 +181,13 @@ TEST_CASE("congestion: longer segments never leave less than one in the window")
 TEST_CASE("congestion: a timeout leaves one segment and lowers the threshold") {
     Flow flow(reno, Duration::ms(100));
     flow.slow_start_to(40'000);
-    flow.window.on_timeout(reno, mss, 30'000, true, flow.now);
+    flow.window.on_timeout(reno, mss, 30'000, true);
     CHECK(flow.window.cwnd() == mss);
     CHECK(flow.window.ssthresh() == 15'000);
 
     Flow other(cubic, Duration::ms(100));
     other.slow_start_to(40'000);
-    other.window.on_timeout(cubic, mss, 30'000, true, other.now);
+    other.window.on_timeout(cubic, mss, 30'000, true);
     CHECK(other.window.cwnd() == mss);
     CHECK(other.window.ssthresh() == 21'000);
 }
@@ -196,10 +196,10 @@ TEST_CASE("congestion: the same segment's next timeout leaves the threshold") {
     for (const auto algorithm : {cubic, reno}) {
         Flow flow(algorithm, Duration::ms(100));
         flow.slow_start_to(40'000);
-        flow.window.on_timeout(algorithm, mss, 40'000, true, flow.now);
+        flow.window.on_timeout(algorithm, mss, 40'000, true);
         const uint32_t threshold = flow.window.ssthresh();
-        flow.window.on_timeout(algorithm, mss, 40'000, false, flow.now);
-        flow.window.on_timeout(algorithm, mss, 40'000, false, flow.now);
+        flow.window.on_timeout(algorithm, mss, 40'000, false);
+        flow.window.on_timeout(algorithm, mss, 40'000, false);
         CHECK(flow.window.ssthresh() == threshold);
         CHECK(flow.window.cwnd() == mss);
     }
@@ -208,10 +208,10 @@ TEST_CASE("congestion: the same segment's next timeout leaves the threshold") {
 TEST_CASE("congestion: the threshold is never below two segments") {
     for (const auto algorithm : {cubic, reno}) {
         Flow flow(algorithm, Duration::ms(100));
-        flow.window.on_loss(algorithm, mss, 500, flow.now);
+        flow.window.on_loss(algorithm, mss, 500);
         CHECK(flow.window.ssthresh() == 2 * mss);
         CHECK(flow.window.cwnd() == 2 * mss);
-        flow.window.on_timeout(algorithm, mss, 0, true, flow.now);
+        flow.window.on_timeout(algorithm, mss, 0, true);
         CHECK(flow.window.ssthresh() == 2 * mss);
     }
 }
@@ -219,13 +219,13 @@ TEST_CASE("congestion: the threshold is never below two segments") {
 TEST_CASE("congestion: more in flight than the window doesn't raise the threshold") {
     Flow flow(reno, Duration::ms(100));
     flow.slow_start_to(20'000);
-    flow.window.on_loss(reno, mss, 22'000, flow.now);
+    flow.window.on_loss(reno, mss, 22'000);
     CHECK(flow.window.ssthresh() == 10'000);
 }
 
 TEST_CASE("congestion: after a timeout an acknowledgement adds one segment, up to the threshold") {
     Flow flow(reno, Duration::ms(100));
-    flow.window.on_timeout(reno, mss, 8'000, true, flow.now);
+    flow.window.on_timeout(reno, mss, 8'000, true);
     flow.window.on_recovery_ack(mss, 7 * mss);
     CHECK(flow.window.cwnd() == 2'000);
     flow.window.on_recovery_ack(mss, 400);
@@ -343,7 +343,7 @@ TEST_CASE("cubic: on a short path it grows as fast as Reno would on average") {
 TEST_CASE("cubic: a huge window grows as Reno does though no acknowledgement makes a byte of it") {
     Flow flow(cubic, Duration::ms(1));
     flow.slow_start_to(100'000'000);
-    flow.window.on_timeout(cubic, mss, 100'000'000, true, flow.now);
+    flow.window.on_timeout(cubic, mss, 100'000'000, true);
     flow.slow_start_to(70'000'000);
     flow.rounds(20);  // K = 0, so the curve itself stands still
     CHECK(flow.segments() - 70'000 == doctest::Approx(20 * 9.0 / 17).epsilon(0.05));
@@ -381,7 +381,7 @@ TEST_CASE("cubic: a second loss below the last maximum makes room for others") {
 TEST_CASE("cubic: after a timeout the curve begins where slow start has ended") {
     Flow flow(cubic, Duration::ms(200));
     flow.slow_start_to(100'000);
-    flow.window.on_timeout(cubic, mss, 100'000, true, flow.now);
+    flow.window.on_timeout(cubic, mss, 100'000, true);
     flow.slow_start_to(70'000);
     const Instant begin = flow.now;
     while ((flow.now - begin).seconds() < 5) flow.round();
@@ -453,8 +453,8 @@ TEST_CASE("congestion: no series of events takes the window out of its bounds") 
             const uint32_t bytes = prng.chance(0.1) ? static_cast<uint32_t>(prng.next() >> 32)
                                                     : prng.below(4 * segment);
             const uint32_t pick = prng.below(100);
-            if (pick < 1) window.on_loss(algorithm, segment, bytes, now);
-            else if (pick < 2) window.on_timeout(algorithm, segment, bytes, bytes % 2 == 0, now);
+            if (pick < 1) window.on_loss(algorithm, segment, bytes);
+            else if (pick < 2) window.on_timeout(algorithm, segment, bytes, bytes % 2 == 0);
             else if (pick < 3) window.on_idle(segment);
             else if (pick < 4) window.on_mss(segment = 64 + prng.below(9'000));
             else if (pick < 10) window.on_recovery_ack(segment, bytes);
