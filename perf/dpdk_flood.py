@@ -23,7 +23,6 @@ import wire  # noqa: E402
 
 import broker_process  # noqa: E402 (by the path that hostile.py has added)
 
-SKIPPED = 77  # what meson takes for it
 PORT = 7_000
 
 # Totals beside the reasons, and what the regular client does.
@@ -209,21 +208,9 @@ def reasons_text(grown):
         if value > 0 and name not in NOT_REASONS and not name.startswith("link "))
 
 
-def prepare():
-    reason = wire.missing()
-    if not reason:
-        try:
-            wire.enter_own_namespace()
-        except OSError as error:
-            reason = str(error)
-    if reason:
-        say("skipped: " + reason)
-        sys.exit(SKIPPED)
-
-
 def main():
     options = parse()
-    prepare()
+    wire.enter_or_skip()
     sheet = harness.machine_sheet(options)
     harness.say_machine(sheet)
     os.sched_setaffinity(0, {harness.GENERATOR_CORE})  # the attacker and the client, as one core

@@ -155,11 +155,7 @@ def arguments():
 
 def main():
     options = arguments()
-    reason = wires.missing()
-    if reason:
-        harness.say("skipped: " + reason)
-        return 77
-    wires.enter_own_namespace()
+    wires.enter_or_skip()
     os.sched_setaffinity(0, {KERNEL_CORE})
     harness.say("One connection, MTU %d, %s; load average %.2f. Mbit/s: smallest / median / largest "
                 "of %d rounds in turns.\n"

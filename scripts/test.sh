@@ -43,9 +43,7 @@ test_in() {
     shift
     local log=$folder/meson-logs/testlog.json
     rm -f "$log"
-    # Most tests wait for a process of theirs, so twice as many as cores run at a time.
-    meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes $((2 * $(nproc))) \
-        "$@" || true  # the log tells
+    meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || true  # the log tells
     logs+=("$log")
 }
 

@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
+#include "command_line.h"
 
 namespace millrace::test {
 namespace {
@@ -76,11 +76,7 @@ std::optional<FloodOptions> parse_flood_options(int count, char** arguments, int
     FloodOptions options;
     Texts texts;
     declare(app, options, texts);
-    try {
-        app.parse(count, arguments);
-        translate(texts, options);
-    } catch (const CLI::Error& error) {
-        status = app.exit(error);
+    if (!read_command_line(app, count, arguments, status, [&] { translate(texts, options); })) {
         return std::nullopt;
     }
     return options;

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include <CLI/CLI.hpp>
+#include "command_line.h"
 
 namespace millrace::test {
 namespace {
@@ -68,11 +68,7 @@ std::optional<PeerOptions> parse_peer_options(int count, char** arguments, int& 
     PeerOptions options;
     Texts texts;
     declare(app, options, texts);
-    try {
-        app.parse(count, arguments);
-        translate(texts, options);
-    } catch (const CLI::Error& error) {
-        status = app.exit(error);
+    if (!read_command_line(app, count, arguments, status, [&] { translate(texts, options); })) {
         return std::nullopt;
     }
     return options;

@@ -22,7 +22,6 @@ import wire  # noqa: E402 (needs the path above)
 from case import read_environment  # noqa: E402
 from peer_process import executable_is_usable, settings  # noqa: E402
 
-SKIPPED = 77  # what meson takes for it
 HANG_S = 115
 HANG_FULL_S = 3000
 
@@ -41,15 +40,7 @@ def arguments():
 
 
 def prepare(options):
-    reason = wire.missing()
-    if not reason:
-        try:
-            wire.enter_own_namespace()
-        except OSError as error:
-            reason = str(error)
-    if reason:
-        print("skipped: " + reason)
-        sys.exit(SKIPPED)
+    wire.enter_or_skip()
     settings.executable = os.path.abspath(options.stack_peer)
     if not executable_is_usable():
         sys.exit("run.py: %s is not an executable" % settings.executable)

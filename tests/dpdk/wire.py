@@ -5,29 +5,20 @@ kernel has no address there, so it stays silent about them. The other end is the
 namespace goes with the process, and everything in it.
 """
 
-import ctypes
 import itertools
 import os
-import shutil
 import subprocess
+import sys
 
-CLONE_NEWNET = 0x40000000
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+
+import own_namespace  # noqa: E402 (needs the path above)
+
 OUR_MAC = "02:00:00:00:77:01"
 OUR_END, KERNEL_END = "ours0", "kernel0"
 SINK_END, SINK_OTHER_END = "sink0", "sink1"
 TOOLS = ("ip", "ethtool", "nft", "tcpdump", "tshark")
 _numbers = itertools.count(1)
-
-
-def missing():
-    """Why this can't run here, or None."""
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for tool in TOOLS:
-        if shutil.which(tool) is None:
-            return tool + " is not installed"
-    if os.geteuid() != 0:
-        return "root is needed for a network namespace"
-    return None
 
 
 def run(*command, text=None):
@@ -45,13 +36,13 @@ def set_kernel(name, value):
 
 def enter_own_namespace():
     """From here on this process and its children see no network but their own."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "no network namespace: %s"
-                      % os.strerror(ctypes.get_errno()))
-    run("ip", "link", "set", "lo", "up")
+    own_namespace.enter()
     # What the kernel learns about a path in one test mustn't slow the next one down.
     set_kernel("ipv4/tcp_no_metrics_save", 1)
+
+
+def enter_or_skip():
+    own_namespace.enter_or_skip(TOOLS, enter_own_namespace)
 
 
 def silence(end):

@@ -1,40 +1,18 @@
-"""A wire between the kernel and a broker on DPDK: a veth pair in a network namespace of this process.
+"""A wire between the kernel and a broker on DPDK: a veth pair in this process's own namespace.
 
 The broker has its frames by the packet driver on one end, and an address of its own; the kernel
-has the other end. The namespace goes with the process, and everything in it.
+has the other end.
 """
 
-import ctypes
 import itertools
-import os
 import subprocess
 
-CLONE_NEWNET = 0x40000000
+TOOLS = ("ip", "ethtool")
 _numbers = itertools.count(1)
 
 
 def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
-
-
-def enter_own_namespace():
-    """From here on this process and its children see no network but their own."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "no network namespace: %s"
-                      % os.strerror(ctypes.get_errno()))
-    ip("link", "set", "lo", "up")
-
-
-def missing():
-    """Why this can't run here, or None."""
-    for tool in ("ip", "ethtool"):
-        if subprocess.run(["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v " + tool],
-                          capture_output=True, check=False).returncode != 0:
-            return tool + " is not installed"
-    if os.geteuid() != 0:
-        return "root is needed for network namespaces"
-    return None
 
 
 class DpdkWire:

@@ -18,6 +18,7 @@ sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
 import dpdk_wire  # noqa: E402 (needs the path above)
+import own_namespace  # noqa: E402
 from broker_process import settings  # noqa: E402
 
 
@@ -54,11 +55,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for the broker, and for the flood
     settings.net = options.net
     if options.net == "dpdk":
-        reason = dpdk_wire.missing()
-        if reason:
-            print("skipped: " + reason)
-            sys.exit(77)  # what meson takes for "skipped"
-        dpdk_wire.enter_own_namespace()
+        own_namespace.enter_or_skip(dpdk_wire.TOOLS)
     faulthandler.dump_traceback_later(900, exit=True)  # a hang shows where it hangs
 
     loader = unittest.TestLoader()

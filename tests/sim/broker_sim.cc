@@ -4,18 +4,14 @@
 //     broker_sim --seeds=COUNT [--first=N]          that many runs (--verbose: what each did)
 //     broker_sim --self-test                        plants faults; the checkers have to find them
 //     broker_sim --limits=COUNT                     runs with low limits: drops are counted
-#include <charconv>
-#include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <string_view>
-
-#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "limits_run.h"
 #include "random_run.h"
+#include "seeded.h"
 
 namespace millrace::sim {
 
@@ -31,21 +27,8 @@ struct Options {
     bool with_limits = false;
 };
 
-// How to repeat the run at hand; printed by the signal handler too.
-char repeat_command[200];
-
-void note_run(std::string_view what, uint64_t seed, uint32_t steps) {
-    const auto end = fmt::format_to_n(repeat_command, sizeof(repeat_command) - 1,
-                                      "repeat with: broker_sim {}{} --steps={}\n", what, seed, steps);
-    *end.out = '\0';
-}
-
-void on_abort(int) {
-    [[maybe_unused]] const auto written = ::write(2, repeat_command, std::strlen(repeat_command));
-}
-
 bool run_random(uint64_t seed, const Options& options) {
-    note_run("--seed=", seed, options.steps);
+    note_run("broker_sim --seed={} --steps={}", seed, options.steps);
     try {
         RandomRun run(seed, options.steps, Sabotage::none);
         if (options.is_traced) run.trace();
@@ -59,7 +42,7 @@ bool run_random(uint64_t seed, const Options& options) {
 }
 
 bool run_limits(uint64_t seed, const Options& options) {
-    note_run("--limits=1 --first=", seed, options.steps);
+    note_run("broker_sim --limits=1 --first={} --steps={}", seed, options.steps);
     try {
         LimitsRun(seed).run();
         return true;
@@ -69,29 +52,16 @@ bool run_limits(uint64_t seed, const Options& options) {
     }
 }
 
-// A run finds a planted fault or had no occasion for it; of many, nearly all must find it.
 bool finds(Sabotage sabotage, std::string_view name, const Options& options) {
-    constexpr uint64_t runs = 20;
-    uint64_t found = 0;
-    for (uint64_t seed = 1; seed <= runs; ++seed) {
-        note_run("--self-test; seed ", seed, options.steps);
-        try {
-            RandomRun(seed, options.steps, sabotage).run();
-        } catch (const Failure& failure) {
-            if (options.is_verbose) fmt::print("{}, seed {}: {}\n", name, seed, failure.what());
-            ++found;
-        }
-    }
-    fmt::print("{}: found in {} of {} runs\n", name, found, runs);
-    return found * 2 > runs;
+    return sim::finds<Failure>(name, options.is_verbose, [&](uint64_t seed) {
+        note_run("broker_sim --self-test; seed {} --steps={}", seed, options.steps);
+        RandomRun(seed, options.steps, sabotage).run();
+    });
 }
 
 bool parse(std::string_view argument, Options& options) {
     const auto number = [&](std::string_view name, auto& value) {
-        if (!argument.starts_with(name)) return false;
-        const std::string_view text = argument.substr(name.size());
-        const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-        return end.ec == std::errc{} && end.ptr == text.data() + text.size();
+        return read_number(argument, name, value);
     };
     if (number("--seed=", options.first) || number("--first=", options.first) ||
         number("--seeds=", options.count) || number("--steps=", options.steps)) {
@@ -125,13 +95,6 @@ int run_all(const Options& options) {
 }  // namespace millrace::sim
 
 int main(int argument_count, char** arguments) {
-    millrace::sim::Options options;
-    for (int index = 1; index < argument_count; ++index) {
-        if (!millrace::sim::parse(arguments[index], options)) {
-            std::fprintf(stderr, "broker_sim: unknown argument %s\n", arguments[index]);
-            return 2;
-        }
-    }
-    std::signal(SIGABRT, millrace::sim::on_abort);
-    return millrace::sim::run_all(options);
+    using namespace millrace::sim;
+    return run_program<Options>("broker_sim", argument_count, arguments, parse, run_all);
 }

@@ -3,16 +3,12 @@
 //     tcp_sim --seeds=COUNT [--first=N]        that many runs (--verbose: what each did)
 //     tcp_sim --seeds=1 --first=N --trace      one run, to repeat a failure, frame by frame
 //     tcp_sim --self-test                      plants faults; the checkers have to find them
-#include <charconv>
-#include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <string_view>
-
-#include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "seeded.h"
 #include "tcp_run.h"
 
 namespace millrace::sim {
@@ -27,21 +23,8 @@ struct Options {
     bool is_self_test = false;
 };
 
-// How to repeat the run at hand; printed by the signal handler too.
-char repeat_command[200];
-
-void note_run(std::string_view what, uint64_t seed) {
-    const auto end = fmt::format_to_n(repeat_command, sizeof(repeat_command) - 1,
-                                      "repeat with: tcp_sim {}{}\n", what, seed);
-    *end.out = '\0';
-}
-
-void on_abort(int) {
-    [[maybe_unused]] const auto written = ::write(2, repeat_command, std::strlen(repeat_command));
-}
-
 bool run_one(uint64_t seed, const Options& options) {
-    note_run("--seeds=1 --trace --first=", seed);
+    note_run("tcp_sim --seeds=1 --trace --first={}", seed);
     TcpRun run(seed, Sabotage::none);
     try {
         if (options.is_traced) run.trace();
@@ -56,21 +39,11 @@ bool run_one(uint64_t seed, const Options& options) {
     }
 }
 
-// A run finds a planted fault or had no occasion for it; of many, most must find it.
 bool finds(Sabotage sabotage, std::string_view name, const Options& options) {
-    constexpr uint64_t runs = 20;
-    uint64_t found = 0;
-    for (uint64_t seed = 1; seed <= runs; ++seed) {
-        note_run("--self-test; seed ", seed);
-        try {
-            TcpRun(seed, sabotage).run();
-        } catch (const Failure& failure) {
-            if (options.is_verbose) fmt::print("{}, seed {}: {}\n", name, seed, failure.what());
-            ++found;
-        }
-    }
-    fmt::print("{}: found in {} of {} runs\n", name, found, runs);
-    return found * 2 > runs;
+    return sim::finds<Failure>(name, options.is_verbose, [&](uint64_t seed) {
+        note_run("tcp_sim --self-test; seed {}", seed);
+        TcpRun(seed, sabotage).run();
+    });
 }
 
 bool self_test(const Options& options) {
@@ -82,11 +55,8 @@ bool self_test(const Options& options) {
 }
 
 bool parse(std::string_view argument, Options& options) {
-    const auto number = [&](std::string_view name, uint64_t& value) {
-        if (!argument.starts_with(name)) return false;
-        const std::string_view text = argument.substr(name.size());
-        const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-        return end.ec == std::errc{} && end.ptr == text.data() + text.size();
+    const auto number = [&](std::string_view name, auto& value) {
+        return read_number(argument, name, value);
     };
     if (number("--first=", options.first) || number("--seeds=", options.count)) return true;
     if (argument == "--verbose") return options.is_verbose = true;
@@ -110,13 +80,6 @@ int run_all(const Options& options) {
 }  // namespace millrace::sim
 
 int main(int argument_count, char** arguments) {
-    millrace::sim::Options options;
-    for (int index = 1; index < argument_count; ++index) {
-        if (!millrace::sim::parse(arguments[index], options)) {
-            std::fprintf(stderr, "tcp_sim: unknown argument %s\n", arguments[index]);
-            return 2;
-        }
-    }
-    std::signal(SIGABRT, millrace::sim::on_abort);
-    return millrace::sim::run_all(options);
+    using namespace millrace::sim;
+    return run_program<Options>("tcp_sim", argument_count, arguments, parse, run_all);
 }
