@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codec/mqtt/encode.h"
+#include "runtime/clock.h"
 
 namespace millrace::perf {
 namespace {
@@ -137,12 +138,12 @@ bool BrokerWorld::turn(Shard& shard) {
     for (const Event& event : shard.events) shard.broker.on_event(event);
     shard.events.clear();
     const uint32_t mails =
-        shard.mailbox.drain(mail_bytes_per_turn, [&shard](uint32_t from, Bytes mail) {
+        shard.mailbox.drain(monotonic_now(), mail_bytes_per_turn, [&shard](uint32_t from, Bytes mail) {
             shard.broker.on_mail(from, mail);
         });
     shard.broker.end_turn(start);
+    shard.mailbox.flush(monotonic_now());
     flush(shard);
-    shard.mailbox.flush();
     return moved || mails != 0;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/clock.h"
 #include "runtime/mailbox.h"
 #include "runtime/slab.h"
 
@@ -25,8 +26,9 @@ void mailbox_post_drain(benchmark::State& state) {
             std::memset(sender.reserve(1, mail_bytes).data(), 0x5a, mail_bytes);
             sender.post();
         }
-        sender.flush();
-        receiver.drain(1u << 20, [&checksum](uint32_t, Bytes mail) { checksum += mail[0]; });
+        sender.flush(monotonic_now());
+        receiver.drain(monotonic_now(), 1u << 20,
+                       [&checksum](uint32_t, Bytes mail) { checksum += mail[0]; });
     }
     state.SetItemsProcessed(state.iterations() * batch);
     state.counters["checksum"] = static_cast<double>(checksum % 1'000'003);

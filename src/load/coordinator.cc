@@ -49,7 +49,7 @@ void Coordinator::send(LoadCommand command) {
         write_mail(mailbox_.reserve(shard, sizeof(command)), command);
         mailbox_.post();
     }
-    mailbox_.flush();
+    mailbox_.flush(monotonic_now());
     ++commands_sent_;
 }
 

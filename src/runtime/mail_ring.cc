@@ -46,10 +46,13 @@ Parcel* MailRing::parcel_of(Record* record) {
     return parcel;
 }
 
-uint64_t MailRing::end_of(uint32_t length) const {
-    const uint64_t offset = written_ & (ring_bytes_ - 1);
-    const uint64_t rest = ring_bytes_ - offset;
-    return written_ + whole(length) + (rest < whole(length) ? rest : 0);
+uint64_t MailRing::end_of(uint64_t position, uint32_t length) const {
+    const uint64_t rest = ring_bytes_ - (position & (ring_bytes_ - 1));
+    return position + whole(length) + (rest < whole(length) ? rest : 0);
+}
+
+uint64_t MailRing::end_of_stamp() const {
+    return is_published() ? end_of(written_, sizeof(Instant)) : written_;
 }
 
 bool MailRing::room_until(uint64_t end) {
@@ -58,18 +61,27 @@ bool MailRing::room_until(uint64_t end) {
     return end - head_seen_ <= ring_bytes_;
 }
 
-uint8_t* MailRing::place(uint32_t length, Kind kind) {
-    const uint64_t end = end_of(length);
-    if (!room_until(end)) return nullptr;
-    const uint64_t begin = end - whole(length);
-    if (begin != written_) {
-        *record_at(written_) = {static_cast<uint32_t>(begin - written_ - sizeof(Record)),
+uint8_t* MailRing::write_record(uint64_t position, uint32_t length, Kind kind) {
+    const uint64_t begin = end_of(position, length) - whole(length);
+    if (begin != position) {
+        *record_at(position) = {static_cast<uint32_t>(begin - position - sizeof(Record)),
                                 Kind::wrap};
     }
     Record* record = record_at(begin);
     *record = {length, kind};
-    reserved_end_ = end;
     return reinterpret_cast<uint8_t*>(record + 1);
+}
+
+uint8_t* MailRing::place(uint32_t length, Kind kind) {
+    const uint64_t begin = end_of_stamp();
+    const uint64_t end = end_of(begin, length);
+    if (!room_until(end)) return nullptr;
+    if (begin != written_) {
+        uint8_t* bytes = write_record(written_, sizeof(Instant), Kind::stamp);
+        stamp_ = reinterpret_cast<Instant*>(bytes);
+    }
+    reserved_end_ = end;
+    return write_record(begin, length, kind);
 }
 
 uint8_t* MailRing::try_reserve_mail(uint32_t length) {
@@ -95,15 +107,16 @@ bool MailRing::try_push_parcel(Parcel* parcel) {
 
 bool MailRing::has_room(uint32_t length) {
     head_seen_ = head_.load(std::memory_order_seq_cst);
-    if (length <= inline_bytes_max()) return room_until(end_of(length));
+    if (length <= inline_bytes_max()) return room_until(end_of(end_of_stamp(), length));
     const uint64_t under_way =
         parcel_bytes_sent_ - parcel_bytes_done_.load(std::memory_order_acquire);
     if (under_way != 0 && under_way + length > 4 * uint64_t{ring_bytes_}) return false;
-    return room_until(end_of(sizeof(Parcel*)));
+    return room_until(end_of(end_of_stamp(), sizeof(Parcel*)));
 }
 
-bool MailRing::publish() {
+bool MailRing::publish(Instant now) {
     if (is_published()) return false;
+    *stamp_ = now;
     tail_.store(written_, std::memory_order_seq_cst);
     return true;
 }
@@ -122,6 +135,10 @@ Bytes MailRing::front() {
                 Parcel* parcel = parcel_of(record);
                 return {parcel->bytes(), parcel->length};
             }
+            case Kind::stamp:
+                front_published_ = *reinterpret_cast<Instant*>(record + 1);
+                read_ += whole(record->length);
+                break;
             case Kind::wrap:
                 read_ += whole(record->length);
                 break;

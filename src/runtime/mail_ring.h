@@ -1,9 +1,10 @@
 // One ordered pair's ring of mails. Private to mailbox.cc, and to its tests through Mailbox.
 // Owned by: MailMesh; the producer's calls on the sender's thread, the consumer's on the
-// receiver's. Holds:    records {length, kind} are 8-aligned and contiguous; a record that wouldn't
-// fit before
-//           the end of the memory is preceded by a `wrap` record. A long mail is a Parcel, whose
-//           address travels; parcels under way are bounded in bytes as the ring itself is.
+//           receiver's.
+// Holds:    records {length, kind} are 8-aligned and contiguous; a record that wouldn't fit before
+//           the end of the memory is preceded by a `wrap` record. What was published at once is
+//           preceded by a `stamp` record with the time. A long mail is a Parcel, whose address
+//           travels; parcels under way are bounded in bytes as the ring itself is.
 // Not here: overflow and waking (mailbox.cc).
 //
 // The four cache lines: each side's published index, and what each side keeps for itself, so that
@@ -15,6 +16,7 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "base/time.h"
 
 namespace millrace {
 
@@ -48,17 +50,18 @@ public:
     // Whether try_push_parcel, or a mail of `length`, would find room now. Sequentially consistent.
     bool has_room(uint32_t length);
     bool is_published() const { return tail_.load(std::memory_order_relaxed) == written_; }
-    bool publish();  // true when there was something new
+    bool publish(Instant now);  // true when there was something new
     std::atomic<bool>& producer_waits() { return producer_waits_; }
 
     // The consumer's side.
     Bytes front();                    // null data when empty
+    Instant front_published() const { return front_published_; }  // of what front() gave
     void pop();                       // the front one
     bool release();                   // gives popped room back; true when the producer waits for it
     bool is_empty_for_sleep() const;  // sequentially consistent
 
 private:
-    enum class Kind : uint32_t { mail, parcel, wrap };
+    enum class Kind : uint32_t { mail, parcel, wrap, stamp };
     struct Record {
         uint32_t length;
         Kind kind;
@@ -74,8 +77,11 @@ private:
         return reinterpret_cast<Record*>(memory_ + (position & (ring_bytes_ - 1)));
     }
     static Parcel* parcel_of(Record* record);
-    uint64_t end_of(uint32_t length) const;  // where written_ would be after such a record
+    // Where a record that is written at `position` ends, a wrap before it included.
+    uint64_t end_of(uint64_t position, uint32_t length) const;
+    uint64_t end_of_stamp() const;  // where the next mail begins
     bool room_until(uint64_t end);
+    uint8_t* write_record(uint64_t position, uint32_t length, Kind kind);
     uint8_t* place(uint32_t length, Kind kind);
 
     uint8_t* memory_ = nullptr;
@@ -84,12 +90,14 @@ private:
     alignas(64) std::atomic<uint64_t> tail_{0};  // written by the producer
     alignas(64) uint64_t written_ = 0;           // the producer's: tail_ once published
     uint64_t reserved_end_ = 0;
+    Instant* stamp_ = nullptr;                   // of what isn't published yet
     uint64_t head_seen_ = 0;
     uint64_t parcel_bytes_sent_ = 0;
     alignas(64) std::atomic<uint64_t> head_{0};   // written by the consumer
     std::atomic<uint64_t> parcel_bytes_done_{0};  // written by the consumer, before head_
     alignas(64) uint64_t read_ = 0;               // the consumer's: head_ once released
     uint64_t tail_seen_ = 0;
+    Instant front_published_;
     // Written by the producer when it goes to sleep with overflow, rarely.
     alignas(64) std::atomic<bool> producer_waits_{false};
 };

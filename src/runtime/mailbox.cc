@@ -70,6 +70,7 @@ Mailbox::Mailbox(MailMesh& mesh, uint32_t self)
     : mesh_(mesh), self_(self), outgoing_(std::make_unique<Outgoing[]>(mesh.shard_count())) {
     MR_ASSERT(self <= mesh.host_index());
     active_.reserve(mesh.shard_count());
+    arrived_.reserve(mesh.shard_count());
 }
 
 Mailbox::~Mailbox() {
@@ -129,12 +130,12 @@ void Mailbox::post() {
     overflow_bytes_total_ += Outgoing::weight(*parcel);
 }
 
-void Mailbox::flush() {
+void Mailbox::flush(Instant now) {
     size_t kept = 0;
     for (const uint32_t to : active_) {
         MailRing& ring = mesh_.ring(self_, to);
         move_overflow(to);
-        if (ring.publish()) mesh_.wake_if_asleep(to);
+        if (ring.publish(now)) mesh_.wake_if_asleep(to);
         Outgoing& outgoing = outgoing_[to];
         outgoing.active = outgoing.overflow_first != nullptr;
         if (outgoing.active) active_[kept++] = to;
@@ -198,18 +199,36 @@ void Mailbox::end_sleep() {
     }
 }
 
-Bytes Mailbox::front(uint32_t from) {
+void Mailbox::find_arrived(Instant now) {
     MR_ASSERT(self_ < mesh_.shard_count());
+    arrived_.clear();
+    for (uint32_t from = 0; from <= mesh_.shard_count(); ++from) {
+        if (from == self_) continue;
+        MailRing& ring = mesh_.ring(from, self_);
+        if (ring.front().data() == nullptr || ring.front_published() > now) continue;
+        arrived_.push_back({ring.front_published(), from});
+    }
+}
+
+Bytes Mailbox::front(uint32_t from) {
     return mesh_.ring(from, self_).front();
 }
 
-void Mailbox::pop(uint32_t from) {
-    mesh_.ring(from, self_).pop();
+void Mailbox::pop(Arrived& sender, Instant now) {
+    MailRing& ring = mesh_.ring(sender.from, self_);
+    ring.pop();
+    if (ring.front().data() != nullptr && ring.front_published() <= now) {
+        sender.published = ring.front_published();
+        return;
+    }
+    sender = arrived_.back();
+    arrived_.pop_back();
 }
 
-void Mailbox::release(uint32_t from) {
-    if (mesh_.ring(from, self_).release() && from < mesh_.shard_count()) {
-        mesh_.wake_if_asleep(from);
+void Mailbox::release() {
+    for (uint32_t from = 0; from <= mesh_.shard_count(); ++from) {
+        if (from == self_ || !mesh_.ring(from, self_).release()) continue;
+        if (from < mesh_.shard_count()) mesh_.wake_if_asleep(from);
     }
 }
 

@@ -2,7 +2,9 @@
 // Owned by: MailMesh owns all rings and lives longer than the shards; each shard uses its own
 //           Mailbox only, on its own thread. One extra sender, the "host" (index shard_count),
 //           lets another thread speak to shards under a lock of its own.
-// Holds:    mails of one sender to one receiver arrive complete and in order. post() never fails
+// Holds:    mails of one sender to one receiver arrive complete and in order; those of different
+//           senders in the order of their flushes, so that what was caused by a mail (an answer on
+//           the network, and what its reader does next) arrives after it. post() never fails
 //           and never waits: what finds its ring full waits in the sender's overflow queue, whose
 //           length the sender can ask for, to shed or slow down its own sources.
 // Not here: what a mail says (broker/mail.h).
@@ -16,7 +18,9 @@
 // the mail, or the sender sees the sleeper and wakes it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +29,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "runtime/waker.h"
 
 namespace millrace {
@@ -76,26 +81,26 @@ public:
     std::span<uint8_t> reserve(uint32_t to, uint32_t bytes);
     void post();
     // Makes posted mails visible, moves what overflowed, and wakes the sleepers. Once a turn.
-    void flush();
+    // `now` is read for this call: it orders mails (what overflowed counts from when it has room).
+    void flush(Instant now);
 
-    // Calls `receive(from, mail)` for what has arrived, at most `bytes_max` of it a sender;
-    // returns the mails handed out. The mail's bytes are valid during the call.
+    // Calls `receive(from, mail)` for what was flushed until `now`, which is read for this call:
+    // a mail flushed later may follow from one whose ring has been found empty already. Ends past
+    // `bytes_max`; returns the mails handed out. The mail's bytes are valid during the call.
     template <class Receive>
-    uint32_t drain(uint32_t bytes_max, Receive&& receive) {
+    uint32_t drain(Instant now, uint32_t bytes_max, Receive&& receive) {
         uint32_t count = 0;
-        for (uint32_t from = 0; from <= mesh_.shard_count(); ++from) {
-            if (from == self_) continue;
-            uint32_t taken_bytes = 0;
-            while (taken_bytes < bytes_max) {
-                const Bytes mail = front(from);
-                if (mail.data() == nullptr) break;
-                receive(from, mail);
-                taken_bytes += static_cast<uint32_t>(mail.size()) + record_bytes;
-                pop(from);
-                ++count;
-            }
-            release(from);
+        uint32_t taken_bytes = 0;
+        find_arrived(now);
+        while (!arrived_.empty() && taken_bytes < bytes_max) {
+            Arrived& oldest = *std::min_element(arrived_.begin(), arrived_.end());
+            const Bytes mail = front(oldest.from);
+            receive(oldest.from, mail);
+            taken_bytes += static_cast<uint32_t>(mail.size()) + record_bytes;
+            ++count;
+            pop(oldest, now);
         }
+        release();
         return count;
     }
 
@@ -111,9 +116,17 @@ public:
 private:
     static constexpr uint32_t record_bytes = 8;  // before each mail in a ring
 
-    Bytes front(uint32_t from);      // null data when empty
-    void pop(uint32_t from);
-    void release(uint32_t from);     // gives popped room back to the sender
+    // A sender whose front mail may be taken.
+    struct Arrived {
+        Instant published;
+        uint32_t from;
+        auto operator<=>(const Arrived&) const = default;
+    };
+
+    void find_arrived(Instant now);
+    Bytes front(uint32_t from);
+    void pop(Arrived& sender, Instant now);  // leaves arrived_ when it has nothing more
+    void release();                  // gives popped room back to the senders
     void move_overflow(uint32_t to);  // as much as has room
     bool may_sleep();
 
@@ -125,6 +138,7 @@ private:
     uint32_t reserved_to_ = nobody;
     std::unique_ptr<Outgoing[]> outgoing_;  // one a receiver
     uint64_t overflow_bytes_total_ = 0;
+    std::vector<Arrived> arrived_;          // during a drain
     std::vector<uint32_t> active_;  // receivers with mail since the last flush, or with overflow
 };
 

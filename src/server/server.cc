@@ -219,18 +219,18 @@ std::optional<Error> ServerOfShards::publish(std::string_view topic,
 
     const std::lock_guard<std::mutex> lock(publish_mutex_);
     if (host_mailbox_->overflow_bytes(home) > config_.queues.mailbox_bytes_max) {
-        host_mailbox_->flush();
+        host_mailbox_->flush(monotonic_now());
         return Error{Errc::exhausted, "the shard is too far behind: publish again later"};
     }
     const PublishMail mail{MailKind::publish, 0, 0, canonical_bytes(message), message.expires,
                            message.topic_hash, 0};
     write_canonical(begin_mail(*host_mailbox_, home, mail, mail.canonical_bytes), message);
     host_mailbox_->post();
-    host_mailbox_->flush();
+    host_mailbox_->flush(monotonic_now());
     // Nobody wakes this sender when there's room again, so what doesn't fit is waited for here.
     for (int attempt = 0; host_mailbox_->overflow_bytes_total() != 0 && attempt < 1'000; ++attempt) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        host_mailbox_->flush();
+        host_mailbox_->flush(monotonic_now());
     }
     if (host_mailbox_->overflow_bytes_total() != 0) {
         return Error{Errc::exhausted,

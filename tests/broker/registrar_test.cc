@@ -45,8 +45,9 @@ struct RegistrarFixture {
     }
     // Everything said since the last call, in order for each receiver.
     std::vector<std::string> take() {
-        home.mailbox.flush();
-        other.mailbox.drain(UINT32_MAX, [this](uint32_t, Bytes mail) { note(1, mail); });
+        home.mailbox.flush(home.context.now);
+        other.mailbox.drain(home.context.now, UINT32_MAX,
+                            [this](uint32_t, Bytes mail) { note(1, mail); });
         return std::exchange(said, {});
     }
 

@@ -31,10 +31,13 @@ void post(Mailbox& mailbox, uint32_t to, std::string_view text) {
 
 using Mails = std::vector<std::string>;
 
+constexpr Instant start = Instant::at_ms(1);
+constexpr Instant later = Instant::at_ms(2);
+
 // What arrives, each with its sender in front: "0:hello".
-Mails drain(Mailbox& mailbox, uint32_t bytes_max = 1 << 20) {
+Mails drain(Mailbox& mailbox, uint32_t bytes_max = 1 << 20, Instant now = start) {
     Mails mails;
-    const uint32_t count = mailbox.drain(bytes_max, [&](uint32_t from, Bytes mail) {
+    const uint32_t count = mailbox.drain(now, bytes_max, [&](uint32_t from, Bytes mail) {
         mails.push_back(std::to_string(from) + ":" + std::string(as_text(mail)));
     });
     CHECK(count == mails.size());
@@ -56,7 +59,7 @@ TEST_CASE("mailbox: mails arrive complete and in order, once flushed") {
     post(sender, 1, "");
     post(sender, 1, "three");
     CHECK(drain(receiver).empty());
-    sender.flush();
+    sender.flush(start);
     CHECK(drain(receiver) == Mails{"0:one", "0:", "0:three"});
     CHECK(drain(receiver).empty());
 }
@@ -72,9 +75,9 @@ TEST_CASE("mailbox: the host and every other shard have a ring of their own") {
     post(first, 2, "c");
     post(second, 2, "d");
     post(host, 2, "e");
-    first.flush();
-    second.flush();
-    host.flush();
+    first.flush(start);
+    second.flush(start);
+    host.flush(start);
     CHECK(drain(third) == Mails{"0:a", "0:c", "1:d", "3:e"});
     CHECK(drain(second) == Mails{"0:b"});
 }
@@ -93,7 +96,7 @@ TEST_CASE("mailbox: records of all lengths survive the wrap of the ring") {
     for (uint32_t step = 0; step < 20'000; ++step) {
         const std::string text(prng.below(1025), static_cast<char>('a' + step % 26));
         post(sender, 1, text);
-        sender.flush();
+        sender.flush(start);
         REQUIRE(drain(receiver) == Mails{"0:" + text});
         REQUIRE(sender.overflow_bytes_total() == 0);
     }
@@ -107,7 +110,7 @@ TEST_CASE("mailbox: mails longer than a quarter of the ring arrive in order with
     post(sender, 1, "before");
     post(sender, 1, large);
     post(sender, 1, "after");
-    sender.flush();
+    sender.flush(start);
     CHECK(sender.overflow_bytes(1) == 0);
     CHECK(drain(receiver, 1 << 30) == Mails{"0:before", "0:" + large, "0:after"});
 }
@@ -118,11 +121,11 @@ TEST_CASE("mailbox: long mails under way are bounded; the rest counts as overflo
     Mailbox receiver(*mesh, 1);
     const std::string large(100'000, 'x');
     for (int count = 0; count < 3; ++count) post(sender, 1, large);
-    sender.flush();
+    sender.flush(start);
     CHECK(sender.overflow_bytes(1) == 2 * (large.size() + 8));
     for (int count = 0; count < 3; ++count) {
         CHECK(drain(receiver, 1 << 30).size() == 1);
-        sender.flush();
+        sender.flush(start);
     }
     CHECK(sender.overflow_bytes_total() == 0);
 }
@@ -143,7 +146,7 @@ TEST_CASE("mailbox: what finds the ring full overflows and still arrives in orde
     CHECK(sender.overflow_bytes_total() == sender.overflow_bytes(1));
     Mails arrived;
     for (int round = 0; round < 1000 && arrived.size() < expected.size(); ++round) {
-        sender.flush();
+        sender.flush(start);
         for (std::string& mail : drain(receiver, 500)) arrived.push_back(std::move(mail));
     }
     CHECK(arrived == expected);
@@ -156,21 +159,57 @@ TEST_CASE("mailbox: overflow to one receiver doesn't hold up another") {
     Mailbox third(*mesh, 2);
     for (int count = 0; count < 100; ++count) post(sender, 1, std::string(1000, 'x'));
     post(sender, 2, "through");
-    sender.flush();
+    sender.flush(start);
     CHECK(sender.overflow_bytes(1) > 0);
     CHECK(sender.overflow_bytes(2) == 0);
     CHECK(drain(third) == Mails{"0:through"});
 }
 
-TEST_CASE("mailbox: a drain is bounded for each sender and goes on later") {
+TEST_CASE("mailbox: a drain is bounded and goes on later") {
     auto mesh = make_mesh();
     Mailbox sender(*mesh, 0);
     Mailbox receiver(*mesh, 1);
     for (int count = 0; count < 10; ++count) post(sender, 1, std::string(92, 'x'));
-    sender.flush();
+    sender.flush(start);
     CHECK(drain(receiver, 300).size() == 3);
     CHECK(drain(receiver, 1).size() == 1);
     CHECK(drain(receiver).size() == 6);
+}
+
+TEST_CASE("mailbox: mails of several senders are taken in the order of their flushes") {
+    auto mesh = make_mesh(3);
+    Mailbox first(*mesh, 0);
+    Mailbox second(*mesh, 1);
+    Mailbox receiver(*mesh, 2);
+    post(second, 2, "a");
+    post(second, 2, "b");
+    second.flush(Instant::at_ms(1));
+    post(first, 2, "c");
+    first.flush(Instant::at_ms(2));
+    post(second, 2, "d");
+    second.flush(Instant::at_ms(3));
+    post(first, 2, std::string(2000, 'e'));  // a parcel
+    first.flush(Instant::at_ms(4));
+    const Instant now = Instant::at_ms(5);
+    CHECK(drain(receiver, 1, now) == Mails{"1:a"});
+    CHECK(drain(receiver, 1 << 20, now) ==
+          Mails{"1:b", "0:c", "1:d", "0:" + std::string(2000, 'e')});
+}
+
+TEST_CASE("mailbox: what is flushed after a drain began waits for the next, whatever it finds") {
+    auto mesh = make_mesh(3);
+    Mailbox first(*mesh, 0);
+    Mailbox second(*mesh, 1);
+    Mailbox receiver(*mesh, 2);
+    post(first, 2, "before");
+    first.flush(start);
+    post(first, 2, "after");
+    first.flush(later);
+    post(second, 2, "after too");
+    second.flush(later);
+    CHECK(drain(receiver, 1 << 20, start) == Mails{"0:before"});
+    CHECK(!receiver.begin_sleep());
+    CHECK(drain(receiver, 1 << 20, later) == Mails{"0:after", "1:after too"});
 }
 
 TEST_CASE("mailbox: sleep is refused while mail waits, and a sleeper is woken once") {
@@ -182,11 +221,11 @@ TEST_CASE("mailbox: sleep is refused while mail waits, and a sleeper is woken on
     CHECK(!is_woken(mesh->waker(2)));
     post(sender, 2, "x");
     CHECK(!is_woken(mesh->waker(2)));
-    sender.flush();
+    sender.flush(start);
     CHECK(is_woken(mesh->waker(2)));
     mesh->waker(2).clear();
     post(second, 2, "y");
-    second.flush();
+    second.flush(start);
     CHECK(!is_woken(mesh->waker(2)));  // it has been woken already
     receiver.end_sleep();
     CHECK(!receiver.begin_sleep());
@@ -200,7 +239,7 @@ TEST_CASE("mailbox: no one is woken who doesn't sleep") {
     Mailbox sender(*mesh, 0);
     Mailbox receiver(*mesh, 1);
     post(sender, 1, "x");
-    sender.flush();
+    sender.flush(start);
     CHECK(!is_woken(mesh->waker(1)));
     CHECK(drain(receiver).size() == 1);
 }
@@ -211,14 +250,14 @@ TEST_CASE("mailbox: a sender with overflow sleeps and is woken when there's room
     Mailbox receiver(*mesh, 1);
     for (int count = 0; count < 6; ++count) post(sender, 1, std::string(1000, 'x'));
     CHECK(!sender.begin_sleep());  // not flushed yet
-    sender.flush();
+    sender.flush(start);
     REQUIRE(sender.overflow_bytes(1) > 0);
     REQUIRE(sender.begin_sleep());
     CHECK(drain(receiver).size() == 4);
     CHECK(is_woken(mesh->waker(0)));
     sender.end_sleep();
     CHECK(!sender.begin_sleep());  // there's room to use first
-    sender.flush();
+    sender.flush(start);
     CHECK(sender.begin_sleep());
     sender.end_sleep();
     CHECK(drain(receiver).size() == 2);
@@ -228,7 +267,7 @@ TEST_CASE("mailbox: mails that nobody took are freed with the mesh") {
     auto mesh = make_mesh();
     Mailbox sender(*mesh, 0);
     for (int count = 0; count < 10; ++count) post(sender, 1, std::string(3000, 'x'));
-    sender.flush();
+    sender.flush(start);
     post(sender, 1, "not flushed");
     CHECK(sender.reserve(1, 5000).size() == 5000);  // reserved, never posted
 }

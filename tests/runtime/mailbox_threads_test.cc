@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "base/prng.h"
+#include "runtime/clock.h"
 #include "runtime/mailbox.h"
 
 using namespace millrace;
@@ -34,10 +35,11 @@ public:
 
 private:
     void turn() {
-        mailbox_.drain(64 * 1024, [&](uint32_t from, Bytes mail) { check(from, mail); });
+        mailbox_.drain(monotonic_now(), 64 * 1024,
+                       [&](uint32_t from, Bytes mail) { check(from, mail); });
         const uint32_t burst = prng_.below(64);
         for (uint32_t count = 0; count < burst && left_ > 0; ++count) send();
-        mailbox_.flush();
+        mailbox_.flush(monotonic_now());
     }
 
     void send() {
@@ -125,19 +127,64 @@ TEST_CASE("mailbox: a host thread reaches a sleeping shard with every single mai
                     ++lost_wakes;
                 mailbox.end_sleep();
             }
-            mailbox.drain(1 << 20, [&](uint32_t, Bytes) { taken.fetch_add(1); });
+            mailbox.drain(monotonic_now(), 1 << 20, [&](uint32_t, Bytes) { taken.fetch_add(1); });
         }
     });
     Mailbox host(**mesh, (*mesh)->host_index());
     for (uint64_t sent = 1; sent <= mails; ++sent) {
         host.reserve(0, 16);
         host.post();
-        host.flush();
+        host.flush(monotonic_now());
         // In lock step, so that the shard goes to sleep again and again at this very moment.
         while (taken.load() < sent && sent % 2 == 0) std::this_thread::yield();
     }
-    while (host.overflow_bytes_total() > 0) host.flush();
+    while (host.overflow_bytes_total() > 0) host.flush(monotonic_now());
     shard.join();
     CHECK(taken.load() == mails);
     CHECK(lost_wakes == 0);
+}
+
+TEST_CASE("mailbox: a mail that follows from another shard's arrives after it") {
+    constexpr uint64_t mails = 20'000;
+    auto mesh = MailMesh::create(3, 1024 * 1024);
+    REQUIRE(mesh.has_value());
+    const auto send = [](Mailbox& mailbox, uint64_t number) {
+        std::memcpy(mailbox.reserve(2, sizeof(number)).data(), &number, sizeof(number));
+        mailbox.post();
+        mailbox.flush(monotonic_now());
+    };
+    // As clients do it: one's publish is acknowledged once its mail is flushed, and then another
+    // client, on a shard that the receiver looks at earlier, acts on that.
+    std::atomic<uint64_t> acknowledged{0};
+    std::thread cause([&] {
+        Mailbox mailbox(**mesh, 1);
+        for (uint64_t number = 1; number <= mails; ++number) {
+            send(mailbox, number);
+            acknowledged.store(number);
+            if (number % 16 == 0) std::this_thread::yield();
+        }
+    });
+    std::thread effect([&] {
+        Mailbox mailbox(**mesh, 0);
+        for (uint64_t seen = 0; seen < mails;) {
+            const uint64_t newest = acknowledged.load();
+            if (newest != seen) send(mailbox, newest);
+            seen = newest;
+        }
+    });
+    Mailbox receiver(**mesh, 2);
+    uint64_t caused = 0;
+    uint64_t followed = 0;
+    uint64_t too_early = 0;
+    while (followed < mails) {
+        receiver.drain(monotonic_now(), 1 << 20, [&](uint32_t from, Bytes mail) {
+            uint64_t& newest = from == 1 ? caused : followed;
+            std::memcpy(&newest, mail.data(), sizeof(newest));
+            if (followed > caused) ++too_early;
+        });
+    }
+    cause.join();
+    effect.join();
+    CHECK(caused == mails);
+    CHECK(too_early == 0);
 }

@@ -64,17 +64,17 @@ bool World::turn(uint32_t index) {
 bool World::turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_bytes_max) {
     shard.broker.begin_turn(now_);
     for (const Event& event : events) shard.broker.on_event(event);
-    const uint32_t mails = shard.mailbox.drain(mail_bytes_max, [&](uint32_t from, Bytes mail) {
-        shard.broker.on_mail(from, mail);
-    });
+    const uint32_t mails = shard.mailbox.drain(
+        mail_time(), mail_bytes_max,
+        [&](uint32_t from, Bytes mail) { shard.broker.on_mail(from, mail); });
     uint32_t fired = 0;
     shard.wheel.advance(now_, [&](TimerEntry& entry) {
         shard.broker.on_timer(entry);
         ++fired;
     });
     shard.broker.end_turn(now_);
+    shard.mailbox.flush(mail_time());
     shard.net.flush(now_);
-    shard.mailbox.flush();
     return !events.empty() || shard.net.did_something() || mails > 0 || fired > 0;
 }
 
@@ -83,12 +83,12 @@ void World::settle_mail() {
         uint32_t mails = 0;
         for (const auto& shard : shards_) {
             shard->broker.begin_turn(now_);
-            mails += shard->mailbox.drain(262'144, [&](uint32_t from, Bytes mail) {
-                shard->broker.on_mail(from, mail);
-            });
+            mails += shard->mailbox.drain(
+                mail_time(), 262'144,
+                [&](uint32_t from, Bytes mail) { shard->broker.on_mail(from, mail); });
             shard->broker.end_turn(now_);
+            shard->mailbox.flush(mail_time());
             shard->net.flush(now_);
-            shard->mailbox.flush();
         }
         idle = mails == 0 ? idle + 1 : 0;
     }

@@ -51,6 +51,8 @@ public:
 
 private:
     struct Shard;
+    // Time for mail alone: no two flushes at once, and none before another.
+    Instant mail_time() { return now_ + Duration::ns(++mail_times_); }
     bool turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_bytes_max);
 
     const Config config_;
@@ -60,6 +62,7 @@ private:
     Pressure pressure_;
     std::vector<std::unique_ptr<Shard>> shards_;
     uint64_t moment_ = 0;
+    int64_t mail_times_ = 0;
     uint64_t epoch_ = 1;
     bool calm_ = false;
 };
