@@ -15,7 +15,7 @@ Broker::Broker(const BrokerParts& parts)
       index_(context_),
       retained_(context_, store_),
       control_(context_),
-      fanout_(context_, store_, sessions_, control_),
+      fanout_(context_, store_, sessions_, requests_, control_),
       router_(context_, index_, retained_, fanout_),
       post_(context_.mailbox, [this](uint32_t from, Bytes mail) { on_mail(from, mail); }),
       registrar_(post_, context_.ledger) {
@@ -262,7 +262,7 @@ void Broker::on_mail(uint32_t from, Bytes mail) {
     case MailKind::replicate:     return router_.on_replicate(from, mail);
     case MailKind::members:       return router_.on_members(from, mail);
     case MailKind::retained:      return on_retained(mail);
-    case MailKind::acknowledged:  return on_acknowledged(mail);
+    case MailKind::acknowledged:  return on_acknowledged(from, mail);
     case MailKind::claim:         return registrar_.on_claim(mail);
     case MailKind::claim_done:    return registrar_.on_claim_done(mail);
     case MailKind::session_ended: return registrar_.on_session_ended(from, mail);

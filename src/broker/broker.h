@@ -158,7 +158,7 @@ private:
                            uint32_t identifier, const std::shared_ptr<PendingSuback>& suback);
     mqtt::Reason unsubscribe(Session& session, std::string_view filter);
     void remove_subscription(Session& session, Subscription& subscription);
-    void on_acknowledged(Bytes mail);
+    void on_acknowledged(uint32_t from, Bytes mail);
     void on_retained(Bytes mail);
     bool send_suback(Connection& connection, const PendingSuback& suback);
 
@@ -185,11 +185,11 @@ private:
     SubscriptionIndex index_;
     RetainedStore retained_;
     ControlWriter control_;
+    SubscribeRequests requests_;
     Fanout fanout_;
     Router router_;
     PostOffice post_;
     Registrar registrar_;
-    SubscribeRequests requests_;
     TimerEntry system_timer_;
 
     std::unordered_map<uint32_t, PendingClaim> claims_;        // by ticket

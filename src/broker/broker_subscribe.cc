@@ -51,6 +51,7 @@ mqtt::Reason Broker::check_filter(const Session& session, const mqtt::SubscribeE
         return mqtt::Reason::wildcard_subscriptions_not_supported;
     }
     if (!access_.may_subscribe(inner)) return mqtt::Reason::not_authorized;
+    if (!requests_.may_add(session)) return mqtt::Reason::quota_exceeded;
     if (session.subscription_count >= context_.config.queues.subscriptions_per_session_max &&
         index_.find(session, entry.filter) == nullptr) {
         return mqtt::Reason::quota_exceeded;
@@ -80,8 +81,11 @@ mqtt::Reason Broker::subscribe(Session& session, const mqtt::SubscribeEntry& ent
          (options.retain_handling == mqtt::RetainHandling::send_if_new &&
           added == SubscriptionIndex::Added::created));
     const uint32_t number = requests_.next_number();
-    const uint32_t answers = router_.announce(filter, number, wants_retained);
-    if (answers > 0) requests_.add(number, {&session, grant, answers, suback});
+    const uint64_t asked = router_.announce(filter, number, wants_retained);
+    if (asked != 0) {
+        const bool created = added == SubscriptionIndex::Added::created;
+        requests_.add(number, {&session, created ? subscription : nullptr, grant, asked, suback});
+    }
     if (wants_retained) {
         router_.for_each_retained(entry.filter, [&](const StoredMessage& stored) {
             Message message = stored.read();
@@ -103,10 +107,10 @@ void Broker::on_retained(Bytes bytes) {
     fanout_.deliver_retained(message, *request->session, request->grant);
 }
 
-void Broker::on_acknowledged(Bytes bytes) {
+void Broker::on_acknowledged(uint32_t from, Bytes bytes) {
     Bytes rest;
     const AcknowledgedMail mail = read_mail<AcknowledgedMail>(bytes, rest);
-    if (const auto suback = requests_.answered(mail.request)) {
+    if (const auto suback = requests_.answered(mail.request, from)) {
         if (send_suback(*suback->connection, *suback)) release_held(*suback->connection);
     }
 }
@@ -140,6 +144,7 @@ mqtt::Reason Broker::unsubscribe(Session& session, std::string_view filter) {
 
 void Broker::remove_subscription(Session& session, Subscription& subscription) {
     const Filter::Kind kind = subscription.filter->kind;
+    requests_.forget_created(subscription);
     if (kind == Filter::Kind::exact && context_.shard_count() == 1) {
         index_.remove(session, subscription);  // nobody else knows of it
         return;

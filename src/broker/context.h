@@ -31,6 +31,10 @@ struct ShardContext {
 
     uint32_t self() const { return mailbox.self(); }
     uint32_t shard_count() const { return mailbox.shard_count(); }
+    // A bit for each shard but this one.
+    uint64_t other_shards() const {
+        return (~uint64_t{0} >> (64 - shard_count())) & ~(uint64_t{1} << self());
+    }
     // 56 bits: the other eight name a shard beside it (shards_by_hash.h).
     uint64_t hash(std::string_view text) const { return hash_text(text, hash_key) >> 8; }
     uint32_t home_of(uint64_t hash) const {

@@ -5,10 +5,11 @@
 namespace millrace {
 
 Fanout::Fanout(ShardContext& context, MessageStore& store, SessionTable& sessions,
-               ControlWriter& control)
+               const SubscribeRequests& requests, ControlWriter& control)
     : context_(context),
       store_(store),
       sessions_(sessions),
+      requests_(requests),
       control_(control),
       frames_(context, numbers_) {}
 
@@ -54,14 +55,23 @@ void Fanout::to_filter(const Filter& filter) {
                 __builtin_prefetch(reinterpret_cast<const char*>(ahead) + 64);
             }
         }
-        to_subscriber(*subscribers[index].session, subscribers[index].subscription->grant);
+        to_subscriber(subscribers[index]);
     }
 }
 
-void Fanout::to_subscriber(Session& session, Grant grant) {
-    if (grant.no_local() && session.hash == message_->publisher) return;
+// By "no local" (3.8.3.1), or because the message was published before the subscription.
+bool Fanout::is_excluded(const Subscriber& subscriber) const {
+    const Session& session = *subscriber.session;
+    if (subscriber.subscription->grant.no_local() && session.hash == message_->publisher) return true;
+    return session.pending_count != 0 && routed_by_ != any_shard &&
+           requests_.is_early(*subscriber.subscription, routed_by_);
+}
+
+void Fanout::to_subscriber(const Subscriber& subscriber) {
+    if (is_excluded(subscriber)) return;
+    const Grant grant = subscriber.subscription->grant;
     const uint32_t id = grant.identifier();
-    to_session(session, {std::min(message_->qos, grant.qos()),
+    to_session(*subscriber.session, {std::min(message_->qos, grant.qos()),
                          grant.retain_as_published() && message_->retain,
                          std::span<const uint32_t>(&id, id == 0 ? 0 : 1)});
 }
@@ -87,10 +97,10 @@ void Fanout::to_overlapping(std::span<const Filter* const> filters) {
                                             Overlap{subscriber.session, {}, false, 0},
                                             by_session);
         if (place == overlaps_.end() || place->session != subscriber.session) {
-            to_subscriber(*subscriber.session, grant);
+            to_subscriber(subscriber);
             continue;
         }
-        if (grant.no_local() && subscriber.session->hash == message_->publisher) continue;
+        if (is_excluded(subscriber)) continue;
         place->qos = std::max(place->qos, grant.qos());
         place->retain_as_published |= grant.retain_as_published();
         add_id(*place, grant.identifier());
@@ -104,8 +114,8 @@ void Fanout::to_overlapping(std::span<const Filter* const> filters) {
 
 void Fanout::collect_overlaps(const Filter& filter) {
     for (const Subscriber& subscriber : filter.subscribers) {
+        if (is_excluded(subscriber)) continue;
         const Grant grant = subscriber.subscription->grant;
-        if (grant.no_local() && subscriber.session->hash == message_->publisher) continue;
         Overlap overlap{subscriber.session, grant.qos(), grant.retain_as_published(), 0};
         add_id(overlap, grant.identifier());
         overlaps_.push_back(overlap);
@@ -158,7 +168,7 @@ void Fanout::deliver_shared(const Message& message, SharedGroup& group) {
     }
     ++group.local_turn;
     begin(message, any_shard);
-    to_subscriber(*chosen->session, chosen->subscription->grant);
+    to_subscriber(*chosen);
     end();
 }
 

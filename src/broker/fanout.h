@@ -17,6 +17,7 @@
 #include "broker/frame_cache.h"
 #include "broker/mqtt_connection.h"
 #include "broker/session_table.h"
+#include "broker/subscribe_requests.h"
 #include "broker/subscription.h"
 #include "broker/topic_aliases.h"
 
@@ -25,11 +26,12 @@ namespace millrace {
 class Fanout {
 public:
     Fanout(ShardContext& context, MessageStore& store, SessionTable& sessions,
-           ControlWriter& control);
+           const SubscribeRequests& requests, ControlWriter& control);
 
     // Delivers `message` to every subscriber of `filters`, each session once: where several of its
     // subscriptions match, by the highest quality of service and with all identifiers (3.3.4).
-    // `routed_by` is the shard that decided so; it matters to sessions on the move only.
+    // `routed_by` is the shard that decided so; it matters to sessions on the move, and to
+    // subscriptions that this shard hasn't answered.
     void deliver(const Message& message, std::span<const Filter* const> filters,
                  uint32_t routed_by);
     // To one member of a shared group: a connected one if there is any.
@@ -73,7 +75,8 @@ private:
     void add_id(Overlap& overlap, uint32_t id);
     std::span<const uint32_t> ids_of(const Overlap& overlap);
     void merge_overlaps();
-    void to_subscriber(Session& session, Grant grant);
+    void to_subscriber(const Subscriber& subscriber);
+    bool is_excluded(const Subscriber& subscriber) const;
     void to_session(Session& session, const Delivery& delivery);
     void send_at_most_once(Connection& connection, const Delivery& delivery);
     void send_acknowledged(Session& session, const Delivery& delivery);
@@ -91,6 +94,7 @@ private:
     ShardContext& context_;
     MessageStore& store_;
     SessionTable& sessions_;
+    const SubscribeRequests& requests_;
     ControlWriter& control_;
     PacketNumbers numbers_;
     FrameCache frames_;

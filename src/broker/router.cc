@@ -137,7 +137,7 @@ void Router::pass_on(const Message& message, SharedGroup& group) {
     post_deliver(pick.shard, message, true);
 }
 
-uint32_t Router::announce(const Filter& filter, uint32_t request, bool wants_retained) {
+uint64_t Router::announce(const Filter& filter, uint32_t request, bool wants_retained) {
     switch (filter.kind) {
     case Filter::Kind::exact: {
         const ExactFilter& exact = static_cast<const ExactFilter&>(filter);
@@ -147,23 +147,23 @@ uint32_t Router::announce(const Filter& filter, uint32_t request, bool wants_ret
         post_mail(context_.mailbox, home,
                   InterestMail{MailKind::interest, true, wants_retained, 0, request, hash},
                   exact.text());
-        return 1;
+        return uint64_t{1} << home;
     }
     case Filter::Kind::wildcard:
         return announce_to_all({MailKind::replicate, true, wants_retained, 0, request},
                                static_cast<const ReplicatedFilter&>(filter).text());
     case Filter::Kind::shared:
         announce_members(static_cast<SharedGroup&>(const_cast<Filter&>(filter)), request);
-        return context_.shard_count() - 1;
+        return context_.other_shards();
     }
     MR_UNREACHABLE();
 }
 
-uint32_t Router::announce_to_all(const ReplicateMail& mail, std::string_view text) {
+uint64_t Router::announce_to_all(const ReplicateMail& mail, std::string_view text) {
     for (uint32_t shard = 0; shard < context_.shard_count(); ++shard) {
         if (shard != context_.self()) post_mail(context_.mailbox, shard, mail, text);
     }
-    return context_.shard_count() - 1;
+    return context_.other_shards();
 }
 
 void Router::announce_members(SharedGroup& group, uint32_t request) {

@@ -37,9 +37,9 @@ public:
     void on_deliver(uint32_t from, Bytes mail);
 
     // Makes the shards that must know of it aware that this shard has subscribers of `filter`.
-    // Each answers `acknowledged` with `request`; returns how many will. `wants_retained`: their
+    // Each answers `acknowledged` with `request`; returns which will, a bit each. `wants_retained`: their
     // retained messages come before that.
-    uint32_t announce(const Filter& filter, uint32_t request, bool wants_retained);
+    uint64_t announce(const Filter& filter, uint32_t request, bool wants_retained);
     // After a subscription has gone: what was announced, if it isn't true any more.
     void retract(Filter::Kind kind, std::string_view text);
     // A shared group's members here connected or went away.
@@ -70,7 +70,7 @@ private:
     void pass_on(const Message& message, SharedGroup& group);
     void send_retained(uint32_t to, uint32_t request, std::string_view filter);
     void acknowledge(uint32_t to, uint32_t request);
-    uint32_t announce_to_all(const ReplicateMail& mail, std::string_view text);
+    uint64_t announce_to_all(const ReplicateMail& mail, std::string_view text);
 
     ShardContext& context_;
     SubscriptionIndex& index_;

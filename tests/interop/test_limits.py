@@ -312,3 +312,20 @@ class QueueLimitTest(BrokerTest):
                 self.assertEqual(self.subscribe(wire, filters[0]), [0], "a replacement fits")
                 self.unsubscribe(wire, filters[1])
                 self.assertEqual(self.subscribe(wire, filters[6]), [0])
+
+    @millrace_only("others grant them all")
+    def test_one_filter_very_many_times_in_one_packet(self):
+        """Over what a session counts as unanswered by other shards: 65,535"""
+        count = 65_536
+        packet = mqtt.subscribe(1, [("#", 0)] * count)
+        leaver, stayer = self.client(), self.client()
+        leaver.send(packet)
+        leaver.close()
+        stayer.send(packet)
+        reasons = self.expect(stayer, mqtt.SUBACK, timeout=30).reasons
+        self.assertEqual(len(reasons), count)
+        self.assertEqual(reasons[0], 0)
+        self.assertLessEqual(set(reasons), {0, 0x97})
+        self.publish(stayer, self.topic(), b"x")
+        self.assertEqual(self.message(stayer).payload, b"x")
+        self.assert_serves()
