@@ -14,9 +14,6 @@ namespace {
 
 constexpr size_t ethernet_bytes = 14;
 constexpr size_t vlan_tag_bytes = 4;
-constexpr size_t ipv4_header_bytes = 20;
-constexpr size_t ipv6_header_bytes = 40;
-constexpr size_t arp_bytes = 28;
 
 // Next headers of RFC 8200, 4, and of the registry that its section 4.8 leads to.
 bool is_ipv6_extension(uint8_t next_header) {

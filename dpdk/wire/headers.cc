@@ -11,9 +11,6 @@ using wire::store_u64;
 
 namespace {
 
-constexpr uint32_t ipv4_header_bytes = 20;
-constexpr uint32_t ipv6_header_bytes = 40;
-constexpr uint32_t arp_bytes = 28;
 constexpr uint32_t ip_bytes_max = 65'535;
 constexpr uint16_t do_not_fragment = 0x4000;
 

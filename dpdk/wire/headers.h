@@ -11,6 +11,10 @@
 
 namespace millrace {
 
+// Without options and extensions.
+inline constexpr uint32_t ipv4_header_bytes = 20;
+inline constexpr uint32_t ipv6_header_bytes = 40;
+inline constexpr uint32_t arp_bytes = 28;
 inline constexpr uint8_t protocol_icmp = 1;
 inline constexpr uint8_t protocol_tcp = 6;
 inline constexpr uint8_t protocol_icmpv6 = 58;

@@ -65,6 +65,9 @@ struct ConfigFault {
     std::string text() const { return key + " = " + value + ": accepted is " + accepted; }
 };
 
+// A value that the key of that name doesn't accept. `value` as a message shows it.
+ConfigFault fault_of(std::string_view name, std::string value);
+
 // The first key whose value a server can't run with, or that contradicts another.
 std::optional<ConfigFault> find_config_fault(const Config& config);
 

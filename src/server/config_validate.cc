@@ -15,10 +15,6 @@ constexpr size_t listen_count_max = 64;
 constexpr size_t cpu_count_max = 64;
 constexpr uint32_t cpu_max = 1'023;  // a cpu_set_t ends there
 
-ConfigFault fault_of(std::string_view name, std::string value) {
-    return {std::string(name), std::move(value), accepted_values(*find_config_key(name))};
-}
-
 std::optional<ConfigFault> number_fault(const Config& config) {
     for (const ConfigKey& key : config_keys()) {
         if (key.get == nullptr) continue;
@@ -114,6 +110,10 @@ std::optional<ConfigFault> between_keys_fault(const Config& config) {
 }
 
 }  // namespace
+
+ConfigFault fault_of(std::string_view name, std::string value) {
+    return {std::string(name), std::move(value), accepted_values(*find_config_key(name))};
+}
 
 std::optional<ConfigFault> find_config_fault(const Config& config) {
     if (auto fault = listen_fault(config)) return fault;

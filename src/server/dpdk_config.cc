@@ -25,10 +25,6 @@ bool put_prefix(std::vector<std::string>& list, std::string_view text) {
     return list.size() <= prefix_count_max && IpPrefix::parse(text).has_value();
 }
 
-ConfigFault fault_of(std::string_view name, std::string_view value) {
-    return {std::string(name), quoted(value), accepted_values(*find_config_key(name))};
-}
-
 // A text is valid when it can be put again; empty stands for a text that wasn't given.
 std::optional<ConfigFault> texts_fault(const DpdkOptions& dpdk) {
     Config scratch;
@@ -41,9 +37,9 @@ std::optional<ConfigFault> texts_fault(const DpdkOptions& dpdk) {
         {"dpdk.vlan", &dpdk.vlan},       {"dpdk.capture_path", &dpdk.capture_path},
     };
     for (const auto& [name, text] : texts) {
-        if (refused(name, *text)) return fault_of(name, *text);
+        if (refused(name, *text)) return fault_of(name, quoted(*text));
     }
-    if (dpdk.vlan.empty()) return fault_of("dpdk.vlan", dpdk.vlan);
+    if (dpdk.vlan.empty()) return fault_of("dpdk.vlan", quoted(dpdk.vlan));
     const std::pair<const char*, const std::vector<std::string>*> lists[] = {
         {"dpdk.eal_arguments", &dpdk.eal_arguments},
         {"dpdk.addresses", &dpdk.addresses},
@@ -51,7 +47,7 @@ std::optional<ConfigFault> texts_fault(const DpdkOptions& dpdk) {
     };
     for (const auto& [name, list] : lists) {
         for (const std::string& text : *list) {
-            if (text.empty() || refused(name, text)) return fault_of(name, text);
+            if (text.empty() || refused(name, text)) return fault_of(name, quoted(text));
         }
     }
     return std::nullopt;

@@ -3,15 +3,12 @@
 
 #include <cstring>
 
+#include "codec/mqtt/eight_bytes.h"
+
 namespace millrace::mqtt {
 namespace {
 
-constexpr uint64_t ones = 0x0101010101010101u;
-constexpr uint64_t high_bits = 0x8080808080808080u;
 constexpr std::string_view shared_prefix = "$share/";
-
-// True when some byte of `word` is zero; exact as a yes or no.
-bool has_zero_byte(uint64_t word) { return ((word - ones) & ~word & high_bits) != 0; }
 
 bool word_has_wildcard(const char* at) {
     uint64_t word;

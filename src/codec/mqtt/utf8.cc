@@ -1,13 +1,11 @@
 // Checking UTF-8: eight bytes at a time while the text is ASCII, byte by byte after that.
 #include "codec/mqtt/utf8.h"
 
+#include "codec/mqtt/eight_bytes.h"
 #include "codec/mqtt/topic_name.h"
 
 namespace millrace::mqtt {
 namespace {
-
-constexpr uint64_t ones = 0x0101010101010101u;
-constexpr uint64_t high_bits = 0x8080808080808080u;
 
 bool is_continuation(uint8_t byte) { return (byte & 0xc0) == 0x80; }
 
