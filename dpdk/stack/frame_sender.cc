@@ -92,8 +92,7 @@ void FrameSender::stage(const FlowNode& flow, const OutSegment& segment, const S
     frame.payload_bytes = segment.payload_bytes;
     write_headers(frame, flow, segment);
     if (segment.payload_bytes > 0) {
-        // Lost before it was sent: the retransmission brings it, when there's memory again.
-        if (!gather(frame, ring, segment.ring_offset, place)) return drop_newest();
+        gather(frame, ring, segment.ring_offset, place);
         if (segment.payload_bytes > mss) frame.segment_bytes = mss;
     }
     finish_checksum(frame, flow);
@@ -150,52 +149,27 @@ void FrameSender::write_headers(OutFrame& frame, const FlowNode& flow, const Out
     frame.header_bytes = static_cast<uint16_t>(frame.transport_at + tcp_bytes);
 }
 
-// The frame's payload as slices of the ring from `offset` on, each with a reference.
-bool FrameSender::gather(OutFrame& frame, const SendRing& ring, uint32_t offset,
+// The frame's payload as slices of the ring from `offset` on, each with a reference: no more of
+// them than Tcp::depart() was allowed.
+void FrameSender::gather(OutFrame& frame, const SendRing& ring, uint32_t offset,
                          RingPlace& place) {
     if (offset < place.bytes_before) place = {};
     while (offset >= place.bytes_before + ring.at(place.slot).length) {
         place.bytes_before += ring.at(place.slot).length;
         ++place.slot;
     }
-    const uint32_t skip = offset - place.bytes_before;
+    uint32_t skip = offset - place.bytes_before;
     uint32_t bytes = frame.payload_bytes;
-    uint32_t skip_here = skip;
     for (uint32_t slot = place.slot; bytes > 0; ++slot) {
-        if (frame.slice_count == slices_max_) return gather_copy(frame, ring, place.slot, skip);
+        MR_ASSERT(frame.slice_count < slices_max_);
         MR_ASSERT(slot < ring.slot_count());
-        Slice slice = ring.at(slot).from(skip_here);
+        Slice slice = ring.at(slot).from(skip);
         slice.length = std::min(slice.length, bytes);
         bytes -= slice.length;
-        skip_here = 0;
+        skip = 0;
         blocks_.hold(*slice.block);
         frame.slices[frame.slice_count++] = slice;
     }
-    return true;
-}
-
-// A segment that comes again keeps its length, even where it stands in more slots than a frame
-// has room for: then it's copied into one.
-bool FrameSender::gather_copy(OutFrame& frame, const SendRing& ring, uint32_t slot,
-                              uint32_t skip) {
-    while (frame.slice_count > 0) blocks_.release(*frame.slices[--frame.slice_count].block);
-    const std::span<uint8_t> room = own_.try_reserve(frame.payload_bytes);
-    if (room.empty()) return false;
-    uint32_t done = 0;
-    while (done < frame.payload_bytes) {
-        MR_ASSERT(slot < ring.slot_count());
-        const Slice part = ring.at(slot++).from(skip);
-        const uint32_t bytes = std::min(part.length, frame.payload_bytes - done);
-        std::memcpy(room.data() + done, part.data(), bytes);
-        done += bytes;
-        skip = 0;
-    }
-    frame.slices[0] = own_.commit(frame.payload_bytes);
-    copies_ = frame.slices[0].block;
-    blocks_.hold(*frame.slices[0].block);
-    frame.slice_count = 1;
-    counters_.payload_copies.add();
-    return true;
 }
 
 bool FrameSender::add_copy(OutFrame& frame, Bytes bytes) {
@@ -212,11 +186,6 @@ bool FrameSender::add_copy(OutFrame& frame, Bytes bytes) {
     frame.slice_count = 1;
     frame.payload_bytes = static_cast<uint32_t>(bytes.size());
     return true;
-}
-
-// Our own copies are summed each time: their room may be filled again within the flush.
-PartialSum FrameSender::payload_sum(const Slice& slice) {
-    return slice.block == copies_ ? sum_of(slice.bytes()) : sums_.sum(slice.bytes());
 }
 
 void FrameSender::finish_checksum(OutFrame& frame, const FlowNode& flow) {
@@ -236,7 +205,7 @@ void FrameSender::finish_checksum(OutFrame& frame, const FlowNode& flow) {
     uint64_t before = tcp_bytes;
     for (uint32_t part = 0; part < frame.slice_count; ++part) {
         const Slice& slice = frame.slices[part];
-        sum = sum.then(payload_sum(slice), before);
+        sum = sum.then(sums_.sum(slice.bytes()), before);
         before += slice.length;
     }
     put_checksum(frame, sum.checksum());

@@ -78,19 +78,16 @@ private:
     bool make_room();
     OutFrame& next_frame();
     void write_headers(OutFrame& frame, const FlowNode& flow, const OutSegment& segment);
-    bool gather(OutFrame& frame, const SendRing& ring, uint32_t offset, RingPlace& place);
-    bool gather_copy(OutFrame& frame, const SendRing& ring, uint32_t slot, uint32_t skip);
+    void gather(OutFrame& frame, const SendRing& ring, uint32_t offset, RingPlace& place);
     void drop_newest();
     void finish_checksum(OutFrame& frame, const FlowNode& flow);
-    PartialSum payload_sum(const Slice& slice);
 
     Link& link_;
     const Interface& interface_;
     BlockPool& blocks_;
     StackCounters& counters_;
     PayloadSums sums_;
-    BlockStream own_;      // payload that isn't anyone's: echoed data, slices too many for a frame
-    const Block* copies_ = nullptr;  // where the newest of those stands
+    BlockStream own_;      // payload that isn't anyone's: echoed data
     std::array<OutFrame, staged_max> staged_;
     uint32_t first_ = 0;   // staged_[first_, end_) wait for the link
     uint32_t end_ = 0;

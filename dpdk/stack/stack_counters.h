@@ -45,7 +45,6 @@ struct StackCounters {
     Counter frames_out, payload_bytes_out;
     Counter answers_dropped;          // RST, SYN-ACK, ARP, echo: the link had no room
     Counter link_full;                // flushes that stopped making segments
-    Counter payload_copies;           // segments in more slots of a ring than a frame has room for
     Counter frames_no_memory;         // no memory for such a copy, or for echoed data
     Counter payload_sums_computed, payload_sums_reused;
     // Turns.

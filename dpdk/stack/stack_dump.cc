@@ -91,7 +91,6 @@ void put_neighbors_and_frames_out(std::string& out, const StackCounters& stack) 
     MR_PUT(stack, payload_bytes_out);
     MR_PUT(stack, answers_dropped);
     MR_PUT(stack, link_full);
-    MR_PUT(stack, payload_copies);
     MR_PUT(stack, frames_no_memory);
     MR_PUT(stack, payload_sums_computed);
     MR_PUT(stack, payload_sums_reused);

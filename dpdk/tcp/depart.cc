@@ -54,7 +54,7 @@ bool Tcp::depart(TcpConnection& connection, OutSegment& out, Instant now, uint32
     if (connection.syn_now) {
         made = depart_syn(connection, out, now);
     } else if (connection.is_synchronized()) {
-        made = depart_probe(connection, out, now) ||
+        made = depart_probe(connection, out, now, slices_max) ||
                depart_again(connection, out, now, slices_max) ||
                depart_new(connection, out, now, burst_bytes, slices_max);
     }
@@ -99,14 +99,15 @@ bool Tcp::depart_syn(TcpConnection& connection, OutSegment& out, Instant now) {
 }
 
 // One byte into a closed window (RFC 9293 3.8.6.1); what fits into one that is merely small.
-bool Tcp::depart_probe(TcpConnection& connection, OutSegment& out, Instant now) {
+bool Tcp::depart_probe(TcpConnection& connection, OutSegment& out, Instant now,
+                       uint32_t slices_max) {
     if (!connection.probe_now) return false;
     connection.probe_now = false;
     const uint32_t queued = connection.out.bytes_queued();
     if (queued == 0 || !connection.probing) return false;
     counters_.probes.add();
     const uint32_t room = std::min({queued, connection.snd_wnd, uint32_t{connection.mss}});
-    const uint32_t bytes = bytes_in_slices(connection.out, 0, std::max(room, 1u), 8);
+    const uint32_t bytes = bytes_in_slices(connection.out, 0, std::max(room, 1u), slices_max);
     fill(connection, out, connection.snd_una, bytes, now);
     if (connection.snd_wnd > 0) {  // RFC 9293 3.8.6.2.1, the override timeout: ordinary data
         disarm_rto(connection);
@@ -152,13 +153,14 @@ bool Tcp::depart_again(TcpConnection& connection, OutSegment& out, Instant now,
     if (!connection.resend_now && pipe(connection) + bytes > connection.congestion.cwnd()) {
         return false;
     }
-    const bool has_fin = connection.fin_sent && data_end < hole->begin + bytes;
-    if (has_fin) --bytes;
+    const bool reaches_fin = connection.fin_sent && data_end < hole->begin + bytes;
+    const uint32_t payload_bytes = reaches_fin ? bytes - 1 : bytes;
+    bytes = payload_bytes;
     if (bytes > 0) {
-        // The FIN stays with the bytes before it, however many parts they have.
         bytes = bytes_in_slices(connection.out, hole->begin - connection.snd_una, bytes,
-                                has_fin ? UINT32_MAX : slices_max);
+                                slices_max);
     }
+    const bool has_fin = reaches_fin && bytes == payload_bytes;
     connection.resend_now = false;
     fill(connection, out, hole->begin, bytes, now);
     if (has_fin) out.flags |= tcp_flag::fin;

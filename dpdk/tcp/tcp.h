@@ -157,7 +157,8 @@ private:
 
     // depart.cc
     bool depart_syn(TcpConnection& connection, OutSegment& out, Instant now);
-    bool depart_probe(TcpConnection& connection, OutSegment& out, Instant now);
+    bool depart_probe(TcpConnection& connection, OutSegment& out, Instant now,
+                      uint32_t slices_max);
     bool depart_again(TcpConnection& connection, OutSegment& out, Instant now,
                       uint32_t slices_max);
     bool depart_new(TcpConnection& connection, OutSegment& out, Instant now,

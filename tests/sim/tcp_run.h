@@ -57,6 +57,7 @@ private:
     bool has_keepalive_ = false;
     bool has_connection_limit_ = false;
     bool has_black_hole_ = false;
+    bool has_single_slices_ = false;
     bool traced_ = false;
 };
 

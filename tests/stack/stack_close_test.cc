@@ -69,6 +69,27 @@ TEST_CASE("stack: a told connection whose peer takes nothing any more is reset a
     CHECK(pair.server.net->stack_counters().resets_sent.read() == 1);
 }
 
+TEST_CASE("stack: a FIN that comes again leaves after bytes in more slots than a frame has") {
+    Pair pair;
+    pair.listen();
+    const auto [own, other] = pair.open();
+    // All is lost for a while: then a whole segment's worth of small slots and the FIN go again.
+    bool is_cut = true;
+    pair.wire.passes = [&](const ParsedFrame&) { return !is_cut; };
+    const std::string text = pattern(600);
+    for (size_t at = 0; at < text.size(); at += 30) {
+        REQUIRE(pair.client.send_apart(*own, std::string_view(text).substr(at, 30)));
+        pair.run_for(Duration::ms(1));
+    }
+    pair.client.net->outbox().close_when_sent(*own, CloseReason::local);
+    pair.run_for(Duration::ms(100));
+    is_cut = false;
+    CHECK(pair.run_until([&] { return !pair.server.closed.empty(); }, Duration::s(10)));
+    CHECK(pair.server.received == text);
+    CHECK(pair.server.closed.at(0).second == CloseReason::peer_closed);
+    CHECK(pair.client.link->slices_seen_max <= OutFrame::slices_max);
+}
+
 TEST_CASE("stack: close_when_sent delivers all, waits for the peer's FIN, and is told once") {
     HostOptions lasting = host_options(2);
     lasting.stack.close_on_peer_fin = false;
