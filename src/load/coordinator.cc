@@ -27,11 +27,6 @@ std::optional<ProcessSample> sample_server(const LoadPlan& plan) {
     return ProcessSample::take(*plan.options.server_pid);
 }
 
-LatencySummary summary_of(const Histogram& histogram) {
-    return {histogram.percentile(50), histogram.percentile(99), histogram.percentile(99.9),
-            histogram.max()};
-}
-
 }  // namespace
 
 Coordinator::Coordinator(const LoadPlan& plan, MailMesh& mesh,
@@ -269,15 +264,20 @@ LoadReport Coordinator::report() {
     report_.payload_bytes = options.payload_bytes;
     for (size_t round = 0; round < report_.rounds.size(); ++round) {
         Histogram latency;
-        for (const LoadShardResult& result : results_) latency.merge(result.connack_latency[round]);
-        report_.rounds[round].connack_latency = summary_of(latency);
+        uint64_t resumed = 0;
+        for (const LoadShardResult& result : results_) {
+            latency.merge(result.rounds[round].connack_latency);
+            resumed += result.rounds[round].sessions_resumed;
+        }
+        report_.rounds[round].sessions_resumed = resumed;
+        report_.rounds[round].connack_latency = LatencySummary::of(latency);
     }
     const LoadTotals& totals = report_.totals;
     if (report_.messages) {
         LoadMessages& messages = *report_.messages;
         Histogram latency;
         for (const LoadShardResult& result : results_) latency.merge(result.delivery_latency);
-        messages.latency = summary_of(latency);
+        messages.latency = LatencySummary::of(latency);
         messages.published = totals.published - before_measured_.published;
         messages.expected = messages.published * plan_.receivers();
         messages.delivered = totals.delivered - before_measured_.delivered;

@@ -84,9 +84,13 @@ bool LoadShard::on_connack(Client& client, Bytes body) {
         return false;
     }
     ++totals_.accepted;
-    if (connack->session_present) ++totals_.resumed;
+    LoadShardRound& round = result_.rounds[round_];
+    if (connack->session_present) {
+        ++totals_.resumed;
+        ++round.sessions_resumed;
+    }
     totals_.last_accepted_ns = static_cast<uint64_t>(now_.nanoseconds);
-    result_.connack_latency[round_].add(now_.nanoseconds - client.opened_at_ns);
+    round.connack_latency.add(now_.nanoseconds - client.opened_at_ns);
     if (client.role == ClientRole::publisher) {
         publish_.on_ready(client, connack->receive_maximum.value_or(65'535));
         become_ready(client);

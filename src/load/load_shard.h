@@ -30,11 +30,16 @@
 
 namespace millrace {
 
-// What a shard leaves behind. The histograms are for after the shard's thread has ended.
+struct LoadShardRound {
+    Histogram connack_latency;
+    uint64_t sessions_resumed = 0;  // CONNACKs with the session of before
+};
+
+// What a shard leaves behind. All but the totals is for after the shard's thread has ended.
 struct LoadShardResult {
     SharedTotals totals;
     Histogram delivery_latency;
-    std::vector<Histogram> connack_latency;  // a round each
+    std::vector<LoadShardRound> rounds;
 };
 
 struct LoadShardParts {

@@ -1,5 +1,6 @@
 #include "load/report.h"
 
+#include <array>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -17,6 +18,22 @@ const char* mode_name(LoadMode mode) {
     }
     return "";
 }
+
+// The percents of a curve, in thousandths: 0, 1, 2 and 5; every fifth from 10; from 90 on a step is
+// a tenth of what is left to 100, and again from 99, 99.9 and 99.99.
+constexpr std::array<uint32_t, 58> curve_thousandths = [] {
+    std::array<uint32_t, 58> points{0, 1'000, 2'000, 5'000};
+    size_t count = 4;
+    uint32_t at = 10'000;
+    for (; at < 90'000; at += 5'000) points[count++] = at;
+    for (uint32_t step = 1'000; step > 0; step /= 10) {
+        for (uint32_t tenth = 0; tenth < 9; ++tenth, at += step) points[count++] = at;
+    }
+    points[count++] = at;
+    points[count++] = 100'000;
+    return points;
+}();
+static_assert(curve_thousandths[56] == 99'999 && curve_thousandths[57] == 100'000);
 
 double milliseconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; }
 
@@ -46,6 +63,17 @@ double memory_per_connection(const LoadReport& report) {
            static_cast<double>(connected);
 }
 
+// [[percent,milliseconds],...]
+std::string curve_json(const std::vector<LatencyPoint>& curve) {
+    std::string text = "[";
+    for (const LatencyPoint& point : curve) {
+        if (text.size() > 1) text += ",";
+        fmt::format_to(std::back_inserter(text), "[{},{:.3f}]", point.percent,
+                       milliseconds(point.latency_ns));
+    }
+    return text + "]";
+}
+
 // Builds `"name":value` pairs in their order.
 class JsonLine {
 public:
@@ -62,10 +90,12 @@ public:
     }
     void add_latency(std::string_view what, const LatencySummary& latency) {
         const auto named = [&](std::string_view part) { return fmt::format("{}_{}", what, part); };
+        add_decimal(named("min_ms"), milliseconds(latency.min_ns));
         add_decimal(named("p50_ms"), milliseconds(latency.p50_ns));
         add_decimal(named("p99_ms"), milliseconds(latency.p99_ns));
         add_decimal(named("p999_ms"), milliseconds(latency.p999_ns));
         add_decimal(named("max_ms"), milliseconds(latency.max_ns));
+        add(named("curve"), curve_json(latency.curve));
     }
     std::string object() const { return "{" + text_ + "}"; }
 
@@ -85,9 +115,13 @@ void add_rounds(std::string& text, const LoadReport& report) {
     for (size_t index = 0; index < report.rounds.size(); ++index) {
         const LoadRound& round = report.rounds[index];
         if (report.rounds.size() > 1) fmt::format_to(out, "round {}: ", index + 1);
-        fmt::format_to(out, "last CONNACK after {:.3f} s, {:.0f} connects/s\n",
+        fmt::format_to(out, "last CONNACK after {:.3f} s, {:.0f} connects/s",
                        round.time_to_last_connack.seconds(),
                        per_second(round.connected, round.time_to_last_connack));
+        if (round.sessions_resumed != 0) {
+            fmt::format_to(out, ", sessions resumed {}", round.sessions_resumed);
+        }
+        text += "\n";
         fmt::format_to(out, "  CONNACK latency {}\n", latency_text(round.connack_latency));
     }
 }
@@ -144,6 +178,7 @@ std::string rounds_json(const LoadReport& report) {
     for (const LoadRound& round : report.rounds) {
         JsonLine line;
         line.add("connected_count", round.connected);
+        line.add("sessions_resumed_count", round.sessions_resumed);
         line.add_decimal("last_connack_s", round.time_to_last_connack.seconds());
         line.add_decimal("connects_per_s",
                          per_second(round.connected, round.time_to_last_connack));
@@ -155,6 +190,26 @@ std::string rounds_json(const LoadReport& report) {
 }
 
 }  // namespace
+
+LatencySummary LatencySummary::of(const Histogram& histogram) {
+    LatencySummary summary{
+        .min_ns = histogram.min(),
+        .p50_ns = histogram.percentile(50),
+        .p99_ns = histogram.percentile(99),
+        .p999_ns = histogram.percentile(99.9),
+        .max_ns = histogram.max(),
+        .curve = {},
+    };
+    if (histogram.count() == 0) return summary;
+    summary.curve.reserve(curve_thousandths.size());
+    for (const uint32_t thousandths : curve_thousandths) {
+        const double percent = thousandths / 1'000.0;
+        // percentile(0) would be the end of the smallest value's counter.
+        summary.curve.push_back(
+            {percent, thousandths == 0 ? histogram.min() : histogram.percentile(percent)});
+    }
+    return summary;
+}
 
 bool LoadReport::succeeded() const {
     if (timed_out || totals.ready != connections_planned || totals.lost != 0) return false;

@@ -85,7 +85,7 @@ public:
           started_(plan.options.shard_count), errors_(plan.options.shard_count),
           memory_(plan.options.shard_count) {
         for (uint32_t shard = 0; shard < plan.options.shard_count; ++shard) {
-            results_.emplace_back().connack_latency.resize(
+            results_.emplace_back().rounds.resize(
                 std::max<uint32_t>(1, plan.options.storm_round_count));
         }
     }

@@ -1,8 +1,11 @@
-"""What many or badly behaving clients may not do to the others."""
+"""What many or badly behaving clients may not do to the others; the reports of `millrace load`."""
 
+import json
+import subprocess
 import time
 
 import mqtt_wire as mqtt
+from broker_process import settings
 from case import BrokerTest, millrace_only
 
 
@@ -131,3 +134,45 @@ class CrowdTest(BrokerTest):
         for number in range(0, 350, 7):
             self.publish(sender, self.topic("%d/a" % number), b"", 1)
         self.silence(wire)
+
+
+@millrace_only("its own load generator is the subject")
+class GeneratorTest(BrokerTest):
+    def report(self, mode, *more):
+        """The JSON report of a run that went well."""
+        host, port = self.broker.address
+        run = subprocess.run([settings.executable, "load", mode, "--host", host, "--port",
+                              str(port), "--json", "--quiet", *map(str, more)],
+                             capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        return json.loads(run.stdout)
+
+    def check_curve(self, holder, what):
+        """[percent, milliseconds] from the smallest to the largest value, neither ever falling"""
+        curve = holder[what + "_curve"]
+        self.assertEqual(len(curve), 58)
+        self.assertEqual(curve[0], [0, holder[what + "_min_ms"]])
+        self.assertEqual(curve[-1], [100, holder[what + "_max_ms"]])
+        percents, latencies = zip(*curve)
+        self.assertEqual(list(percents), sorted(set(percents)))
+        self.assertEqual(list(latencies), sorted(latencies))
+        self.assertGreater(latencies[-1], 0)
+
+    def test_one_broadcast_has_a_latency_curve(self):
+        """One message to 300, without any before it: from the first receiver to the last"""
+        report = self.report("fanout", "--subscribers", 300, "--messages", 1, "--warmup", 0)
+        self.assertEqual(report["warmup_published_count"], 0)
+        self.assertEqual(report["published_count"], 1)
+        self.assertEqual(report["delivered_count"], 300)
+        self.check_curve(report, "delivery_latency")
+        self.check_curve(report["rounds"][0], "connack_latency")
+
+    def test_a_second_storm_resumes_all_sessions(self):
+        """[MQTT-3.2.2-3]: session present, and each round counts them"""
+        report = self.report("storm", "--connections", 200, "--rounds", 2, "--duration", 1,
+                             "--mqtt-version", 5, "--keep-session", "--client-id-prefix",
+                             self.name("storm"))
+        self.assertEqual([one["sessions_resumed_count"] for one in report["rounds"]], [0, 200])
+        self.assertEqual(report["sessions_resumed_count"], 200)
+        for one in report["rounds"]:
+            self.check_curve(one, "connack_latency")

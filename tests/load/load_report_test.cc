@@ -67,6 +67,80 @@ TEST_CASE("load: the report gives rates of the measured phase in both forms") {
     CHECK(json.find('\n') == json.size() - 1);
 }
 
+TEST_CASE("load: a latency curve goes from min to max and is densest at its end") {
+    Histogram histogram;
+    for (int64_t value = 1; value <= 100; ++value) histogram.add(value);  // a counter each
+    const LatencySummary summary = LatencySummary::of(histogram);
+    CHECK(summary.min_ns == 1);
+    CHECK(summary.p50_ns == 50);
+    CHECK(summary.p99_ns == 99);
+    CHECK(summary.p999_ns == 100);
+    CHECK(summary.max_ns == 100);
+    REQUIRE(summary.curve.size() == 58);
+    const auto at = [&](double percent) -> int64_t {
+        for (const LatencyPoint& point : summary.curve) {
+            if (point.percent == percent) return point.latency_ns;
+        }
+        return -1;
+    };
+    CHECK(summary.curve.front().percent == 0);
+    CHECK(at(0) == 1);
+    for (const int64_t percent : {1, 2, 5, 10, 15, 20, 50, 85, 90, 91, 95, 99}) {
+        CHECK(at(static_cast<double>(percent)) == percent);
+    }
+    for (const double percent : {99.1, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999, 100.0}) {
+        CHECK(at(percent) == 100);
+    }
+    for (size_t index = 1; index < summary.curve.size(); ++index) {
+        CHECK(summary.curve[index].percent > summary.curve[index - 1].percent);
+        CHECK(summary.curve[index].latency_ns >= summary.curve[index - 1].latency_ns);
+    }
+    CHECK(summary.curve.back().percent == 100);
+}
+
+TEST_CASE("load: a curve's first point is the smallest value, not the end of its counter") {
+    Histogram histogram;
+    histogram.add(1'000'000);
+    histogram.add(2'000'000, 9);
+    const LatencySummary summary = LatencySummary::of(histogram);
+    CHECK(summary.curve[0].latency_ns == 1'000'000);
+    CHECK(summary.curve[1].latency_ns == 1'007'615);  // the counter ends there: 123 * 2^13 - 1
+    CHECK(summary.curve[4].percent == 10);
+    CHECK(summary.curve[4].latency_ns == 1'007'615);
+    CHECK(summary.curve[5].latency_ns == 2'000'000);
+    CHECK(summary.curve.back().latency_ns == 2'000'000);
+    CHECK(LatencySummary::of(Histogram()).curve.empty());
+}
+
+TEST_CASE("load: the JSON report alone has the curves, and each round's resumed sessions") {
+    Histogram histogram;
+    histogram.add(1'000'000);
+    histogram.add(2'000'000, 9);
+    LoadReport report = good_report();
+    report.messages->latency = LatencySummary::of(histogram);
+    report.rounds.push_back({.connected = 11, .sessions_resumed = 7,
+                             .time_to_last_connack = Duration::ms(500),
+                             .connack_latency = LatencySummary::of(histogram)});
+    const std::string json = report.to_json();
+    const auto has = [&](const std::string& part) { return json.find(part) != std::string::npos; };
+    const std::string begin = "_curve\":[[0,1.000],[1,1.008],[2,1.008],[5,1.008],[10,1.008],"
+                              "[15,2.000],";
+    const std::string end = "[99.998,2.000],[99.999,2.000],[100,2.000]]";
+    CHECK(has("\"delivery_latency_min_ms\":1.000,"));
+    CHECK(has("\"delivery_latency" + begin));
+    CHECK(has("\"connack_latency_min_ms\":1.000,"));
+    CHECK(has("\"connack_latency" + begin));
+    CHECK(has(end + "}],"));   // the last of the rounds
+    CHECK(has(end + "}\n"));  // of the deliveries
+    CHECK(has("\"connack_latency_curve\":[]"));  // the first round has no values
+    CHECK(has("\"sessions_resumed_count\":0,\"last_connack_s\""));
+    CHECK(has("\"sessions_resumed_count\":7,\"last_connack_s\""));
+    const std::string text = report.to_text();
+    CHECK(text.find("round 2: last CONNACK after 0.500 s, 22 connects/s, sessions resumed 7\n") !=
+          std::string::npos);
+    CHECK(text.find("99.95") == std::string::npos);
+}
+
 TEST_CASE("load: totals add up over shards, and the slowest shard counts for what's done") {
     std::array<LoadTotals, 2> shards{};
     shards[0] = {.commands_done = 3, .delivered = 5, .first_published_ns = 0,

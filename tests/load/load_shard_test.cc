@@ -25,7 +25,7 @@ struct ShardBench {
           mesh(std::move(*MailMesh::create(1, 65'536))),
           mailbox(*mesh, 0),
           wheel(monotonic_now()) {
-        result.connack_latency.resize(options.storm_round_count);
+        result.rounds.resize(options.storm_round_count);
         shard.emplace(LoadShardParts{
             .plan = plan,
             .shard = 0,
@@ -225,6 +225,61 @@ TEST_CASE("load: leaving sends DISCONNECT, cutting doesn't") {
         CHECK(bench.totals().lost == 0);
         CHECK(bench.totals().closed == 1);
     }
+}
+
+TEST_CASE("load: a round counts the sessions that have survived the cut before it") {
+    ShardBench bench({.mode = LoadMode::storm, .connection_count = 2, .storm_round_count = 2,
+                      .topic = "t", .mqtt_version = 5, .clean_start = false,
+                      .session_expiry_s = 77});
+    const auto greet = [&](Connection& connection, uint8_t session_present) {
+        bench.shard->on_event({Event::Kind::connected, &connection, {}});
+        const Packet connect = bench.sent(connection)[0];
+        const auto decoded = mqtt::decode_connect(Bytes(connect).subspan(2));
+        REQUIRE(decoded.has_value());
+        CHECK(!decoded->clean_start);
+        CHECK(decoded->session_expiry_s == 77);
+        bench.receive(connection, {0x20, 3, session_present, 0, 0});
+        if (session_present == 1) {
+            CHECK(connection.out.empty());  // the subscription is there already
+            return;
+        }
+        CHECK(bench.sent(connection)[0][0] == 0x82);
+        bench.receive(connection, {0x90, 4, 0, 1, 0, 0});
+    };
+    bench.order({.kind = LoadCommandKind::open});
+    REQUIRE(bench.connections.size() == 2);
+    for (size_t index : {0u, 1u}) greet(bench.connections[index], 0);
+    CHECK(bench.totals().ready == 2);
+    bench.order({.kind = LoadCommandKind::cut});
+    for (size_t index : {0u, 1u}) {
+        bench.shard->on_event({Event::Kind::closed, &bench.connections[index], {}});
+    }
+    bench.order({.kind = LoadCommandKind::open, .phase = 1});
+    REQUIRE(bench.connections.size() == 4);
+    greet(bench.connections[2], 1);
+    greet(bench.connections[3], 0);  // its session is gone
+    CHECK(bench.totals().ready == 4);
+    CHECK(bench.totals().resumed == 1);
+    CHECK(bench.result.rounds[0].sessions_resumed == 0);
+    CHECK(bench.result.rounds[1].sessions_resumed == 1);
+    CHECK(bench.result.rounds[0].connack_latency.count() == 2);
+    CHECK(bench.result.rounds[1].connack_latency.count() == 2);
+}
+
+TEST_CASE("load: one message without a warm-up is one latency a receiver") {
+    ShardBench bench({.mode = LoadMode::fanout, .publisher_count = 1, .subscriber_count = 3,
+                      .payload_bytes = 32, .message_count = 1, .warmup_count = 0, .topic = "t"});
+    CHECK(bench.plan.warmup_messages == 0);
+    CHECK(bench.plan.warmup_duration == Duration::s(0));
+    bench.open();
+    bench.order({.kind = LoadCommandKind::measure});
+    bench.order({.kind = LoadCommandKind::publish, .phase = 1, .messages = 1});
+    const Packet publish = bench.sent(bench.connections[3])[0];
+    for (size_t index : {0u, 1u, 2u}) bench.receive(bench.connections[index], publish);
+    CHECK(bench.totals().published == 1);
+    CHECK(bench.totals().publishers_finished == 1);
+    CHECK(bench.totals().delivered == 3);
+    CHECK(bench.result.delivery_latency.count() == 3);
 }
 
 TEST_CASE("load: opening keeps to its rate and to its bound") {
