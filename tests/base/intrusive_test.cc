@@ -10,17 +10,17 @@ using namespace millrace;
 
 namespace {
 
-struct Item {
+struct ListItem {
     int id = 0;
-    ListLink<Item> link;
-    ListLink<Item> other_link;
+    ListLink<ListItem> link;
+    ListLink<ListItem> other_link;
 };
-using List = IntrusiveList<Item, &Item::link>;
-using OtherList = IntrusiveList<Item, &Item::other_link>;
+using List = IntrusiveList<ListItem, &ListItem::link>;
+using OtherList = IntrusiveList<ListItem, &ListItem::other_link>;
 
 std::vector<int> ids(const List& list) {
     std::vector<int> result;
-    for (Item* item = list.first(); item != nullptr; item = List::next(*item)) {
+    for (ListItem* item = list.first(); item != nullptr; item = List::next(*item)) {
         result.push_back(item->id);
     }
     return result;
@@ -29,11 +29,11 @@ std::vector<int> ids(const List& list) {
 }  // namespace
 
 TEST_CASE("intrusive list: elements come out in the order they went in") {
-    Item items[3] = {{1}, {2}, {3}};
+    ListItem items[3] = {{1}, {2}, {3}};
     List list;
     CHECK(list.empty());
     CHECK(list.pop_front() == nullptr);
-    for (Item& item : items) list.push_back(item);
+    for (ListItem& item : items) list.push_back(item);
     CHECK(ids(list) == std::vector{1, 2, 3});
     CHECK(list.pop_front()->id == 1);
     CHECK(list.pop_front()->id == 2);
@@ -42,11 +42,11 @@ TEST_CASE("intrusive list: elements come out in the order they went in") {
 }
 
 TEST_CASE("intrusive list: an element leaves from any place and can come back") {
-    Item items[3] = {{1}, {2}, {3}};
-    for (Item& leaving : items) {
+    ListItem items[3] = {{1}, {2}, {3}};
+    for (ListItem& leaving : items) {
         List list;
         std::vector<int> rest;
-        for (Item& item : items) {
+        for (ListItem& item : items) {
             list.push_back(item);
             if (&item != &leaving) rest.push_back(item.id);
         }
@@ -62,7 +62,7 @@ TEST_CASE("intrusive list: an element leaves from any place and can come back") 
 }
 
 TEST_CASE("intrusive list: an element stands in two lists by two links") {
-    Item item{1};
+    ListItem item{1};
     List list;
     OtherList other;
     list.push_back(item);
@@ -73,13 +73,13 @@ TEST_CASE("intrusive list: an element stands in two lists by two links") {
 }
 
 TEST_CASE("intrusive list: it agrees with a vector over random operations") {
-    std::vector<Item> items(20);
+    std::vector<ListItem> items(20);
     for (int index = 0; index < 20; ++index) items[static_cast<size_t>(index)].id = index;
     std::vector<int> model;
     List list;
     Prng random(7);
     for (int step = 0; step < 5000; ++step) {
-        Item& item = items[random.below(20)];
+        ListItem& item = items[random.below(20)];
         const auto place = std::find(model.begin(), model.end(), item.id);
         if (place == model.end()) {
             list.push_back(item);

@@ -3,31 +3,27 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/prng.h"
 #include "net/send_ring.h"
+#include "runtime/shard_memory.h"
 
 using namespace millrace;
+using millrace::test::ShardMemory;
 
 namespace {
 
-struct Memory {
-    explicit Memory(uint64_t bytes_max = uint64_t{64} << 20)
-        : arena(std::move(*Arena::create({.bytes_max = bytes_max, .huge_pages = HugePages::off}))),
-          heap(*arena, ledger), blocks(heap, ledger) {}
+struct RingMemory : ShardMemory {
+    explicit RingMemory(uint64_t bytes_max = uint64_t{64} << 20)
+        : ShardMemory(bytes_max), blocks(heap, ledger) {}
 
-    Ledger ledger;
-    std::unique_ptr<Arena> arena;
-    Heap heap;
     BlockPool blocks;
 };
 
 // A block that holds the text, counted once for the caller.
-Block& make_block(Memory& memory, std::string_view text) {
+Block& make_block(RingMemory& memory, std::string_view text) {
     Block* block = memory.blocks.try_take(static_cast<uint32_t>(text.size()));
     REQUIRE(block != nullptr);
     std::memcpy(block->bytes(), text.data(), text.size());
@@ -46,7 +42,7 @@ std::string content(const SendRing& ring) {
 }  // namespace
 
 TEST_CASE("send ring: a queued slice keeps its block until its last byte is consumed") {
-    Memory memory;
+    RingMemory memory;
     Block& block = make_block(memory, "hello");
     SendRing ring;
     CHECK(ring.empty());
@@ -64,7 +60,7 @@ TEST_CASE("send ring: a queued slice keeps its block until its last byte is cons
 }
 
 TEST_CASE("send ring: a slice that begins where the newest ends joins its slot") {
-    Memory memory;
+    RingMemory memory;
     Block& block = make_block(memory, "abcdef");
     SendRing ring;
     REQUIRE(ring.push(memory.heap, memory.blocks, {&block, 0, 2}));
@@ -81,7 +77,7 @@ TEST_CASE("send ring: a slice that begins where the newest ends joins its slot")
 }
 
 TEST_CASE("send ring: adjacent slices of different blocks don't join") {
-    Memory memory;
+    RingMemory memory;
     Block& one = make_block(memory, "ab");
     Block& two = make_block(memory, "cdef");
     SendRing ring;
@@ -95,7 +91,7 @@ TEST_CASE("send ring: adjacent slices of different blocks don't join") {
 }
 
 TEST_CASE("send ring: a slice joins a slot that is partly sent") {
-    Memory memory;
+    RingMemory memory;
     Block& block = make_block(memory, "abcd");
     SendRing ring;
     REQUIRE(ring.push(memory.heap, memory.blocks, {&block, 0, 2}));
@@ -108,7 +104,7 @@ TEST_CASE("send ring: a slice joins a slot that is partly sent") {
 }
 
 TEST_CASE("send ring: gather gives the oldest bytes first and stops at its room") {
-    Memory memory;
+    RingMemory memory;
     Block& block = make_block(memory, "a-b-c-d");
     SendRing ring;
     std::array<iovec, 3> vectors{};
@@ -128,7 +124,7 @@ TEST_CASE("send ring: gather gives the oldest bytes first and stops at its room"
 }
 
 TEST_CASE("send ring: it refuses past its most slots, and nothing changes") {
-    Memory memory;
+    RingMemory memory;
     Block& block = make_block(memory, std::string(2 * SendRing::slots_max + 2, 'x'));
     SendRing ring;
     for (uint32_t slot = 0; slot < SendRing::slots_max; ++slot) {
@@ -146,7 +142,7 @@ TEST_CASE("send ring: it refuses past its most slots, and nothing changes") {
 }
 
 TEST_CASE("send ring: without memory for a slot it refuses, and what is queued stays") {
-    Memory memory(8 * Arena::chunk_bytes);
+    RingMemory memory(8 * Arena::chunk_bytes);
     Block& block = make_block(memory, "0123456789abcdef");
     while (memory.arena->try_take_chunk() != nullptr) {}  // nothing is left
     SendRing ring;
@@ -163,7 +159,7 @@ TEST_CASE("send ring: without memory for a slot it refuses, and what is queued s
 }
 
 TEST_CASE("send ring: it agrees with a plain queue of bytes over random operations") {
-    Memory memory;
+    RingMemory memory;
     std::string text;
     for (int index = 0; index < 1'000; ++index) text += static_cast<char>('a' + index % 26);
     Block* blocks[3];
@@ -197,7 +193,7 @@ TEST_CASE("send ring: it agrees with a plain queue of bytes over random operatio
 }
 
 TEST_CASE("send ring: an empty ring owns no memory") {
-    Memory memory;
+    RingMemory memory;
     Block& block = make_block(memory, std::string(1'000, 'x'));
     const auto heap_bytes = [&] {
         uint64_t bytes = 0;

@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,28 +7,24 @@
 
 #include "base/prng.h"
 #include "net/stream_tail.h"
+#include "runtime/shard_memory.h"
 
 using namespace millrace;
+using millrace::test::ShardMemory;
 
 namespace {
 
 using Status = StreamTail::Status;
 using Messages = std::vector<std::string>;
 
-struct Memory {
-    explicit Memory(uint64_t bytes_max = uint64_t{64} << 20)
-        : arena(std::move(*Arena::create({.bytes_max = bytes_max, .huge_pages = HugePages::off}))),
-          heap(*arena, ledger) {}
+struct TailMemory : ShardMemory {
+    explicit TailMemory(uint64_t bytes_max = uint64_t{64} << 20) : ShardMemory(bytes_max) {}
 
     uint64_t bytes_out() const {
         uint64_t bytes = 0;
         for (const LedgerLine& line : ledger.lines()) bytes += line.bytes.read();
         return bytes;
     }
-
-    Ledger ledger;
-    std::unique_ptr<Arena> arena;
-    Heap heap;
 };
 
 // Framed like MQTT: a type byte, a length of one to three bytes, content.
@@ -56,7 +51,7 @@ Result<uint32_t> frame(Bytes bytes) {
 }
 
 struct Receiver {
-    Memory& memory;
+    TailMemory& memory;
     StreamTail tail{};
     Messages messages{};
 
@@ -84,7 +79,7 @@ std::string joined(const Messages& messages) {
 }  // namespace
 
 TEST_CASE("stream tail: whole messages are handed on where they lie") {
-    Memory memory;
+    TailMemory memory;
     StreamTail tail;
     const std::string stream = joined(mixed_messages);
     const uint8_t* next = as_bytes(stream).data();
@@ -100,7 +95,7 @@ TEST_CASE("stream tail: whole messages are handed on where they lie") {
 }
 
 TEST_CASE("stream tail: a stream cut at any one point gives the same messages") {
-    Memory memory;
+    TailMemory memory;
     const std::string stream = joined(mixed_messages);
     for (size_t cut = 0; cut <= stream.size(); ++cut) {
         Receiver receiver{memory};
@@ -113,7 +108,7 @@ TEST_CASE("stream tail: a stream cut at any one point gives the same messages") 
 }
 
 TEST_CASE("stream tail: short messages cut at any two points give the same messages") {
-    Memory memory;
+    TailMemory memory;
     const Messages messages{message(0, 'a'), message(0, 'b'), message(3, 'c'),
                             message(130, 'd'), message(0, 'e'), message(0, 'f')};
     const std::string stream = joined(messages);
@@ -131,7 +126,7 @@ TEST_CASE("stream tail: short messages cut at any two points give the same messa
 }
 
 TEST_CASE("stream tail: byte by byte, each message comes with its last byte") {
-    Memory memory;
+    TailMemory memory;
     Receiver receiver{memory};
     size_t end_of_next = 0;
     size_t fed = 0;
@@ -148,7 +143,7 @@ TEST_CASE("stream tail: byte by byte, each message comes with its last byte") {
 }
 
 TEST_CASE("stream tail: random messages in random pieces come out whole") {
-    Memory memory;
+    TailMemory memory;
     Prng random(21);
     for (int round = 0; round < 200; ++round) {
         Messages sent;
@@ -170,7 +165,7 @@ TEST_CASE("stream tail: random messages in random pieces come out whole") {
 }
 
 TEST_CASE("stream tail: memory follows what has arrived, not what was announced") {
-    Memory memory;
+    TailMemory memory;
     Receiver receiver{memory};
     const std::string large = message(50'000, 'x');
     receiver.feed(large.substr(0, 10));
@@ -184,7 +179,7 @@ TEST_CASE("stream tail: memory follows what has arrived, not what was announced"
 }
 
 TEST_CASE("stream tail: wrong and too long messages end the stream wherever it is cut") {
-    Memory memory;
+    TailMemory memory;
     const std::string too_long = "M\xff\xff\x7f";
     const std::string never_ends = "M\xff\xff\xff\x01";
     const std::pair<std::string, Status> cases[] = {{"X", Status::malformed},
@@ -204,7 +199,7 @@ TEST_CASE("stream tail: wrong and too long messages end the stream wherever it i
 }
 
 TEST_CASE("stream tail: a stop is obeyed at once, from the tail as well") {
-    Memory memory;
+    TailMemory memory;
     const std::string stream = message(3, 'a') + message(3, 'b');
     for (size_t cut = 0; cut < 5; ++cut) {
         StreamTail tail;
@@ -223,7 +218,7 @@ TEST_CASE("stream tail: a stop is obeyed at once, from the tail as well") {
 }
 
 TEST_CASE("stream tail: what a stop left is told, wherever the stopping message was cut") {
-    Memory memory;
+    TailMemory memory;
     const std::string first = message(3, 'a');
     const std::string stream = first + message(3, 'b') + "M";
     for (size_t cut = 0; cut < first.size(); ++cut) {
@@ -240,7 +235,7 @@ TEST_CASE("stream tail: what a stop left is told, wherever the stopping message 
 }
 
 TEST_CASE("stream tail: without memory it says so, and can still be cleared") {
-    Memory memory(Arena::chunk_bytes * 2);
+    TailMemory memory(Arena::chunk_bytes * 2);
     while (memory.arena->try_take_chunk() != nullptr) {}
     Receiver receiver{memory};
     CHECK(receiver.feed(message(0, 'a') + message(9, 'b')) == Status::ok);
@@ -252,7 +247,7 @@ TEST_CASE("stream tail: without memory it says so, and can still be cleared") {
 }
 
 TEST_CASE("stream tail: memory that ends while a tail grows leaves the tail to be cleared") {
-    Memory memory(Arena::chunk_bytes * 4);
+    TailMemory memory(Arena::chunk_bytes * 4);
     Receiver receiver{memory};
     const std::string large = message(50'000, 'x');
     CHECK(receiver.feed(large.substr(0, 100)) == Status::ok);
@@ -269,7 +264,7 @@ TEST_CASE("stream tail: memory that ends while a tail grows leaves the tail to b
 }
 
 TEST_CASE("stream tail: clearing in the middle of a message gives its memory back") {
-    Memory memory;
+    TailMemory memory;
     Receiver receiver{memory};
     receiver.feed(message(100, 'x').substr(0, 50));
     CHECK_FALSE(receiver.tail.empty());

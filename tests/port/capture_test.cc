@@ -29,11 +29,11 @@ uint32_t word_at(const std::string& bytes, size_t offset) {
     return word;
 }
 
-std::vector<uint8_t> bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
+std::vector<uint8_t> frame_of(std::string_view text) { return {text.begin(), text.end()}; }
 
 void record(Capture& capture, std::string_view first, std::string_view second = "") {
-    const std::vector<uint8_t> one = bytes_of(first);
-    const std::vector<uint8_t> other = bytes_of(second);
+    const std::vector<uint8_t> one = frame_of(first);
+    const std::vector<uint8_t> other = frame_of(second);
     const Bytes parts[] = {one, other};
     capture.record(parts);
 }

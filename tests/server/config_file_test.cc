@@ -6,14 +6,12 @@
 #include <cstdio>
 #include <fstream>
 
+#include "config_faults.h"
+
 using namespace millrace;
+using millrace::test::fault_in;
 
 namespace {
-
-std::string fault_in(std::string_view toml) {
-    const Outcome<Config> config = parse_config(toml, "a.toml");
-    return config ? "" : config.error().message;
-}
 
 // A file that goes with the test.
 class TemporaryFile {

@@ -2,21 +2,14 @@
 
 #include <set>
 
+#include "config_faults.h"
 #include "server/config_keys.h"
 
 using namespace millrace;
-
-namespace {
-
-std::string fault_of(const Config& config) {
-    const std::optional<Error> error = config.validate();
-    return error ? error->message : "";
-}
-
-}  // namespace
+using millrace::test::refusal;
 
 TEST_CASE("config: the defaults are valid") {
-    CHECK(fault_of({}) == "");
+    CHECK(refusal({}) == "");
 }
 
 TEST_CASE("config: every number is refused just outside of its range and accepted at its ends") {
@@ -53,36 +46,36 @@ TEST_CASE("config: no key stands twice") {
 TEST_CASE("config: a fault names the key, its value and what is accepted") {
     Config config;
     config.mqtt.maximum_qos = 3;
-    CHECK(fault_of(config) == "mqtt.maximum_qos = 3: accepted is 0 to 2");
+    CHECK(refusal(config) == "mqtt.maximum_qos = 3: accepted is 0 to 2");
 }
 
 TEST_CASE("config: a ring that isn't a power of two is refused") {
     Config config;
     config.uring.submission_entries = 1'000;
-    CHECK(fault_of(config) ==
+    CHECK(refusal(config) ==
           "uring.submission_entries = 1000: accepted is a power of two from 64 to 32768");
 }
 
 TEST_CASE("config: a negative duration is refused") {
     Config config;
     config.timeouts.connect = std::chrono::milliseconds(-1);
-    CHECK(fault_of(config) == "timeouts.connect_ms = -1: accepted is 1 to 3600000");
+    CHECK(refusal(config) == "timeouts.connect_ms = -1: accepted is 1 to 3600000");
 }
 
 TEST_CASE("config: zero is accepted beside a range that starts higher, and nothing between") {
     Config config;
     config.shards.memory_bytes_max = 0;
     config.timeouts.sys_interval = std::chrono::milliseconds(0);
-    CHECK(fault_of(config) == "");
+    CHECK(refusal(config) == "");
     config.timeouts.sys_interval = std::chrono::milliseconds(1);
-    CHECK(fault_of(config) == "timeouts.sys_interval_ms = 1: accepted is 0, or 10 to 86400000");
+    CHECK(refusal(config) == "timeouts.sys_interval_ms = 1: accepted is 0, or 10 to 86400000");
 }
 
 TEST_CASE("config: the completion queue is at least as long as the submission queue") {
     Config config;
     config.uring.submission_entries = 8'192;
     config.uring.completion_entries = 4'096;
-    CHECK(fault_of(config) ==
+    CHECK(refusal(config) ==
           "uring.completion_entries = 4096: accepted is at least uring.submission_entries, 8192");
 }
 
@@ -90,7 +83,7 @@ TEST_CASE("config: receive buffers take at most half of a shard's memory") {
     Config config;
     config.shards.memory_bytes_max = 16'777'216;
     config.uring.receive_buffer_count = 1'024;
-    CHECK(fault_of(config).starts_with("uring.receive_buffer_count = 1024: accepted is "));
+    CHECK(refusal(config).starts_with("uring.receive_buffer_count = 1024: accepted is "));
 }
 
 TEST_CASE("config: denied filters must be valid filters") {
@@ -98,44 +91,44 @@ TEST_CASE("config: denied filters must be valid filters") {
         CAPTURE(filter);
         Config config;
         config.mqtt.denied_filters = {"good/#", filter};
-        CHECK(fault_of(config).starts_with("mqtt.denied_filters = \""));
-        CHECK(fault_of(config).find('\n') == std::string::npos);
+        CHECK(refusal(config).starts_with("mqtt.denied_filters = \""));
+        CHECK(refusal(config).find('\n') == std::string::npos);
     }
     Config config;
     config.mqtt.denied_filters = {"a/#", "+/b", "$SYS/#"};
-    CHECK(fault_of(config) == "");
+    CHECK(refusal(config) == "");
 }
 
 TEST_CASE("config: the same core twice is refused") {
     Config config;
     config.shards.cpus = {1, 2, 1};
-    CHECK(fault_of(config).starts_with("shards.cpus = \"1,2,1\": accepted is "));
+    CHECK(refusal(config).starts_with("shards.cpus = \"1,2,1\": accepted is "));
 }
 
 TEST_CASE("config: more shards than named cores are refused") {
     Config config;
     config.shards.cpus = {0, 1};
     config.shards.count = 3;
-    CHECK(fault_of(config) == "shards.count = 3: accepted is 0 to 2, the cores in shards.cpus");
+    CHECK(refusal(config) == "shards.count = 3: accepted is 0 to 2, the cores in shards.cpus");
 }
 
 TEST_CASE("config: listening needs addresses, valid ones, each once") {
     Config config;
     config.listen.clear();
-    CHECK(fault_of(config) == "listen = (0 addresses): accepted is 1 to 64 addresses");
+    CHECK(refusal(config) == "listen = (0 addresses): accepted is 1 to 64 addresses");
     config.listen = {{"localhost", 1883}};
     CHECK(
-        fault_of(config).starts_with("listen = \"localhost:1883\": accepted is \"ADDRESS:PORT\""));
+        refusal(config).starts_with("listen = \"localhost:1883\": accepted is \"ADDRESS:PORT\""));
     config.listen = {{"::1", 1883}, {"::1", 1883}};
-    CHECK(fault_of(config) == "listen = \"[::1]:1883\": accepted is each address once");
+    CHECK(refusal(config) == "listen = \"[::1]:1883\": accepted is each address once");
     config.listen = {{"127.0.0.1", 0}, {"127.0.0.1", 0}};
-    CHECK(fault_of(config) == "");
+    CHECK(refusal(config) == "");
 }
 
 TEST_CASE("config: an unknown backend is refused") {
     Config config;
     config.net = "carrier-pigeon";
-    CHECK(fault_of(config) == "net = \"carrier-pigeon\": accepted is \"uring\" or \"dpdk\"");
+    CHECK(refusal(config) == "net = \"carrier-pigeon\": accepted is \"uring\" or \"dpdk\"");
 }
 
 TEST_CASE("config: a long or binary value is shown in one short line") {

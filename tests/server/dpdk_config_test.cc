@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include "config_faults.h"
 #include "server/backends.h"
 #include "server/config_file.h"
 #include "server/load_command.h"
 
 using namespace millrace;
+using millrace::test::fault_in;
+using millrace::test::refusal;
 
 namespace {
 
@@ -17,16 +20,6 @@ Config good() {
     config.dpdk.device = "net_af_packet0,iface=v0";
     config.dpdk.addresses = {"10.0.0.1/24"};
     return config;
-}
-
-std::string fault_of(const Config& config) {
-    const std::optional<Error> error = config.validate();
-    return error ? error->message : "";
-}
-
-std::string fault_in(std::string_view toml) {
-    const Outcome<Config> config = parse_config(toml, "a.toml");
-    return config ? "" : config.error().message;
 }
 
 bool starts(const std::string& text, std::string_view with) {
@@ -48,14 +41,14 @@ std::string load_fault(const Given& given, const Lists& lists = {}) {
 
 TEST_CASE("dpdk config: a build without it says how to get it") {
     if (has_dpdk()) return;
-    CHECK(starts(fault_of(good()), "net = \"dpdk\": accepted is \"uring\": this one was built "
+    CHECK(starts(refusal(good()), "net = \"dpdk\": accepted is \"uring\": this one was built "
                                    "without DPDK: install libdpdk-dev and build again"));
     CHECK(backends_text() == "io_uring; no dpdk (libdpdk was not found at build time)");
 }
 
 TEST_CASE("dpdk config: a device and an address are enough") {
     if (!has_dpdk()) return;
-    CHECK(fault_of(good()) == "");
+    CHECK(refusal(good()) == "");
     CHECK(starts(backends_text(), "io_uring, dpdk "));
 }
 
@@ -113,10 +106,10 @@ TEST_CASE("dpdk config: without a device or an address it says what to write") {
     if (!has_dpdk()) return;
     Config config = good();
     config.dpdk.device = "";
-    CHECK(starts(fault_of(config), "dpdk.device = \"\": accepted is with net = \"dpdk\" a PCI"));
+    CHECK(starts(refusal(config), "dpdk.device = \"\": accepted is with net = \"dpdk\" a PCI"));
     config = good();
     config.dpdk.addresses.clear();
-    CHECK(starts(fault_of(config), "dpdk.addresses = []: accepted is with net = \"dpdk\" at least"));
+    CHECK(starts(refusal(config), "dpdk.addresses = []: accepted is with net = \"dpdk\" at least"));
 }
 
 TEST_CASE("dpdk config: texts that can't be are refused, used or not") {
@@ -132,30 +125,30 @@ TEST_CASE("dpdk config: texts that can't be are refused, used or not") {
     CHECK(starts(fault_in("[dpdk]\ndevice = \"--vdev net_null0\"\n"), "a.toml:2:10: dpdk.device"));
     Config config;
     config.dpdk.vlan = "";
-    CHECK(starts(fault_of(config), "dpdk.vlan = \"\": accepted is "));
+    CHECK(starts(refusal(config), "dpdk.vlan = \"\": accepted is "));
     config.dpdk.vlan = "0";
-    CHECK(starts(fault_of(config), "dpdk.vlan = \"0\": accepted is "));
+    CHECK(starts(refusal(config), "dpdk.vlan = \"0\": accepted is "));
 }
 
 TEST_CASE("dpdk config: a gateway has to be on the link, a router's link-local address is") {
     if (!has_dpdk()) return;
     Config config = good();
     config.dpdk.gateway = "10.0.1.1";
-    CHECK(starts(fault_of(config), "dpdk.gateway = \"10.0.1.1\": accepted is an address within"));
+    CHECK(starts(refusal(config), "dpdk.gateway = \"10.0.1.1\": accepted is an address within"));
     config.dpdk.gateway = "10.0.0.254";
     config.dpdk.gateway_ipv6 = "fe80::1";
-    CHECK(fault_of(config) == "");
+    CHECK(refusal(config) == "");
 }
 
 TEST_CASE("dpdk config: source ranges lie within an address's prefix") {
     if (!has_dpdk()) return;
     Config config = good();
     config.dpdk.source_ranges = {"10.0.0.128/25"};
-    CHECK(fault_of(config) == "");
+    CHECK(refusal(config) == "");
     config.dpdk.source_ranges = {"10.0.1.0/25"};
-    CHECK(starts(fault_of(config), "dpdk.source_ranges = \"10.0.1.0/25\": accepted is a range"));
+    CHECK(starts(refusal(config), "dpdk.source_ranges = \"10.0.1.0/25\": accepted is a range"));
     config.dpdk.source_ranges = {"10.0.0.0/16"};
-    CHECK(starts(fault_of(config), "dpdk.source_ranges = \"10.0.0.0/16\": accepted is a range"));
+    CHECK(starts(refusal(config), "dpdk.source_ranges = \"10.0.0.0/16\": accepted is a range"));
 }
 
 TEST_CASE("dpdk config: it listens on its own addresses, or on all of them") {
@@ -163,40 +156,40 @@ TEST_CASE("dpdk config: it listens on its own addresses, or on all of them") {
     Config config = good();
     for (const char* own : {"10.0.0.1", "0.0.0.0", "::"}) {
         config.listen = {{own, 1883}};
-        CHECK(fault_of(config) == "");
+        CHECK(refusal(config) == "");
     }
     config.listen = {{"127.0.0.1", 1883}};
-    CHECK(starts(fault_of(config), "listen = \"127.0.0.1:1883\": accepted is with net = \"dpdk\""));
+    CHECK(starts(refusal(config), "listen = \"127.0.0.1:1883\": accepted is with net = \"dpdk\""));
     config.listen = {{"10.0.0.2", 1883}};
-    CHECK(starts(fault_of(config), "listen = \"10.0.0.2:1883\": accepted is with net"));
+    CHECK(starts(refusal(config), "listen = \"10.0.0.2:1883\": accepted is with net"));
 }
 
 TEST_CASE("dpdk config: IPv6 takes an MTU of at least 1280") {
     if (!has_dpdk()) return;
     Config config = good();
     config.dpdk.mtu = 1'279;
-    CHECK(fault_of(config) == "");
+    CHECK(refusal(config) == "");
     config.dpdk.addresses.push_back("fd00::1/64");
-    CHECK(starts(fault_of(config), "dpdk.mtu = 1279: accepted is 1280 to 9000"));
+    CHECK(starts(refusal(config), "dpdk.mtu = 1279: accepted is 1280 to 9000"));
     config.dpdk.mtu = 1'280;
-    CHECK(fault_of(config) == "");
+    CHECK(refusal(config) == "");
 }
 
 TEST_CASE("dpdk config: cookies begin before half-open connections end") {
     if (!has_dpdk()) return;
     Config config = good();
     config.dpdk.half_open_count_max = 10;
-    CHECK(starts(fault_of(config), "dpdk.half_open_cookies_from = 2048: accepted is at most"));
+    CHECK(starts(refusal(config), "dpdk.half_open_cookies_from = 2048: accepted is at most"));
 }
 
 TEST_CASE("dpdk config: only there may a shard have more connections than a descriptor table") {
     Config config;
     config.shards.connections_max = 10'000'000;
-    CHECK(starts(fault_of(config), "shards.connections_max = 10000000: accepted is 1 to 1048000"));
+    CHECK(starts(refusal(config), "shards.connections_max = 10000000: accepted is 1 to 1048000"));
     if (!has_dpdk()) return;
     Config own_tcp = good();
     own_tcp.shards.connections_max = 10'000'000;
-    CHECK(fault_of(own_tcp) == "");
+    CHECK(refusal(own_tcp) == "");
 }
 
 TEST_CASE("dpdk config: a tag is a number, or not there, or anybody's") {

@@ -2,12 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include "addresses.h"
+
 namespace millrace::test {
 
 namespace {
-
-IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
-IpPrefix prefix(std::string_view text) { return *IpPrefix::parse(text); }
 
 Interface example() {
     Interface interface;

@@ -11,22 +11,11 @@
 
 #include <doctest/doctest.h>
 
+#include "addresses.h"
 #include "fake_link.h"
 #include "stack/stack_transport.h"
 
 namespace millrace::test {
-
-inline IpAddress ip(std::string_view text) {
-    const auto address = IpAddress::parse(text);
-    REQUIRE(address.has_value());
-    return *address;
-}
-inline IpPrefix prefix(std::string_view text) {
-    const auto parsed = IpPrefix::parse(text);
-    REQUIRE(parsed.has_value());
-    return *parsed;
-}
-inline MacAddress mac_of(uint8_t number) { return {{0x02, 0, 0, 0, 0, number}}; }
 
 struct Clock {
     Instant now = Instant::at_ms(1'000'000);

@@ -6,34 +6,34 @@
 #include <doctest/doctest.h>
 
 #include "base/prng.h"
+#include "flow_keys.h"
 #include "runtime/shard_memory.h"
 #include "tcp/flow_table.h"
 
 using namespace millrace;
+using millrace::test::flow_from;
 using millrace::test::ShardMemory;
 
 namespace {
 
-constexpr HashKey secret{0x9876543210};
+constexpr HashKey flow_table_secret{0x9876543210};
 
-FlowKey flow(uint32_t number) {
-    return {.local = IpAddress::from_ipv4(0x0a000001),
-            .remote = IpAddress::from_ipv4(0x0b000000 + number / 60'000),
-            .local_port = 1883,
-            .remote_port = static_cast<uint16_t>(number % 60'000)};
+FlowKey numbered_flow(uint32_t number) {
+    return flow_from(IpAddress::from_ipv4(0x0b000000 + number / 60'000),
+                     static_cast<uint16_t>(number % 60'000));
 }
 
 FlowNode node_of(uint32_t number) {
     FlowNode node;
-    node.key = flow(number);
+    node.key = numbered_flow(number);
     return node;
 }
 
-struct Fixture {
-    explicit Fixture(uint64_t bytes_max = 64 << 20)
+struct FlowTableFixture {
+    explicit FlowTableFixture(uint64_t bytes_max = 64 << 20)
         : memory(bytes_max),
           line(memory.ledger.line("flow table")),
-          table(*memory.arena, line, secret) {}
+          table(*memory.arena, line, flow_table_secret) {}
 
     // Flow `nodes.size()`; false when it was refused.
     bool try_add_next() {
@@ -110,60 +110,60 @@ struct Model {
 }  // namespace
 
 TEST_CASE("flow table: an empty one finds nothing and owns no memory") {
-    Fixture fixture;
-    const uint64_t hash = fixture.table.hash(flow(1));
+    FlowTableFixture fixture;
+    const uint64_t hash = fixture.table.hash(numbered_flow(1));
     fixture.table.prefetch(hash);
     fixture.table.prefetch_node(hash);
-    CHECK(fixture.table.find(hash, flow(1)) == nullptr);
+    CHECK(fixture.table.find(hash, numbered_flow(1)) == nullptr);
     CHECK(fixture.table.count() == 0);
     CHECK(fixture.memory.arena->taken_bytes() == 0);
 }
 
 TEST_CASE("flow table: a key is found until it's erased") {
-    Fixture fixture;
+    FlowTableFixture fixture;
     REQUIRE(fixture.try_add_next());
     REQUIRE(fixture.try_add_next());
-    CHECK(fixture.find(flow(0)) == &fixture.nodes[0]);
-    CHECK(fixture.find(flow(1)) == &fixture.nodes[1]);
-    CHECK(fixture.find(flow(2)) == nullptr);
+    CHECK(fixture.find(numbered_flow(0)) == &fixture.nodes[0]);
+    CHECK(fixture.find(numbered_flow(1)) == &fixture.nodes[1]);
+    CHECK(fixture.find(numbered_flow(2)) == nullptr);
     fixture.erase(fixture.nodes[0]);
-    CHECK(fixture.find(flow(0)) == nullptr);
-    CHECK(fixture.find(flow(1)) == &fixture.nodes[1]);
+    CHECK(fixture.find(numbered_flow(0)) == nullptr);
+    CHECK(fixture.find(numbered_flow(1)) == &fixture.nodes[1]);
     CHECK(fixture.table.count() == 1);
 }
 
 TEST_CASE("flow table: keys that differ in one field are different") {
-    Fixture fixture;
+    FlowTableFixture fixture;
     REQUIRE(fixture.try_add_next());
-    FlowKey port = flow(0);
+    FlowKey port = numbered_flow(0);
     port.remote_port += 1;
-    FlowKey local = flow(0);
+    FlowKey local = numbered_flow(0);
     local.local_port += 1;
-    FlowKey swapped = flow(0);
+    FlowKey swapped = numbered_flow(0);
     std::swap(swapped.local, swapped.remote);
     CHECK(fixture.find(port) == nullptr);
     CHECK(fixture.find(local) == nullptr);
     CHECK(fixture.find(swapped) == nullptr);
     // Even with the same hash, which says where to look, the key decides.
-    CHECK(fixture.table.find(fixture.table.hash(flow(0)), port) == nullptr);
+    CHECK(fixture.table.find(fixture.table.hash(numbered_flow(0)), port) == nullptr);
 }
 
 TEST_CASE("flow table: keys of one hash fill its line and are all found") {
-    Fixture fixture;
+    FlowTableFixture fixture;
     constexpr uint64_t same_hash = 0;  // whose tag is that of empty slots, too
     for (uint32_t number = 0; number < FlowTable::slots_per_line; ++number) {
         FlowNode& node = fixture.nodes.emplace_back(node_of(number));
         REQUIRE(fixture.table.try_insert(same_hash, node));
-        CHECK(fixture.table.find(same_hash, flow(number)) == &node);
+        CHECK(fixture.table.find(same_hash, numbered_flow(number)) == &node);
     }
-    CHECK(fixture.table.find(same_hash, flow(100)) == nullptr);
+    CHECK(fixture.table.find(same_hash, numbered_flow(100)) == nullptr);
     for (const FlowNode& node : fixture.nodes) fixture.table.erase(same_hash, node);
     CHECK(fixture.table.count() == 0);
-    CHECK(fixture.table.find(same_hash, flow(0)) == nullptr);
+    CHECK(fixture.table.find(same_hash, numbered_flow(0)) == nullptr);
 }
 
 TEST_CASE("flow table: replace puts another node of the key in its place") {
-    Fixture fixture;
+    FlowTableFixture fixture;
     REQUIRE(fixture.try_add_next());
     FlowNode successor = node_of(0);
     const uint64_t hash = fixture.table.hash(successor.key);
@@ -176,7 +176,7 @@ TEST_CASE("flow table: replace puts another node of the key in its place") {
 
 TEST_CASE("flow table: it agrees with a map through growth to 300,000 and erasures") {
     ShardMemory memory(64 << 20);
-    FlowTable table(*memory.arena, memory.ledger.line("flow table"), secret);
+    FlowTable table(*memory.arena, memory.ledger.line("flow table"), flow_table_secret);
     Model model(450'000);
     uint32_t wrong = 0;
     while (model.numbers.size() < 300'000) {
@@ -195,7 +195,7 @@ TEST_CASE("flow table: it agrees with a map through growth to 300,000 and erasur
 }
 
 TEST_CASE("flow table: it stays right while half of it is erased and filled again and again") {
-    Fixture fixture;
+    FlowTableFixture fixture;
     constexpr uint32_t flow_count = 20'000;
     for (uint32_t number = 0; number < flow_count; ++number) REQUIRE(fixture.try_add_next());
     Prng random(3);
@@ -219,7 +219,7 @@ TEST_CASE("flow table: it stays right while half of it is erased and filled agai
 
 TEST_CASE("flow table: no insertion splits more than a line, moves more than nine references or "
           "takes more than a chunk") {
-    Fixture fixture;
+    FlowTableFixture fixture;
     REQUIRE(fixture.try_add_next());  // the first takes the directory, too
     uint32_t lines_added_max = 0;
     uint64_t moved_max = 0;
@@ -240,7 +240,7 @@ TEST_CASE("flow table: no insertion splits more than a line, moves more than nin
 }
 
 TEST_CASE("flow table: a connection costs less than 17 bytes at any time, and under 10 at best") {
-    Fixture fixture;
+    FlowTableFixture fixture;
     double bytes_min = 1e9;
     double bytes_max = 0;
     for (uint32_t number = 0; number < 300'000; ++number) {
@@ -256,7 +256,7 @@ TEST_CASE("flow table: a connection costs less than 17 bytes at any time, and un
 }
 
 TEST_CASE("flow table: without memory to grow it fills to nine tenths, then refuses") {
-    Fixture fixture(uint64_t{5} * Arena::chunk_bytes);  // the directory and four segments
+    FlowTableFixture fixture(uint64_t{5} * Arena::chunk_bytes);  // the directory and four segments
     while (fixture.try_add_next()) {}
     CHECK(fixture.load() > 0.9);
     CHECK(fixture.table.line_count() == 4 * Arena::chunk_bytes / 64);
@@ -267,7 +267,7 @@ TEST_CASE("flow table: without memory to grow it fills to nine tenths, then refu
 }
 
 TEST_CASE("flow table: a refused insertion goes well once something is erased or memory is back") {
-    Fixture fixture(uint64_t{4} * Arena::chunk_bytes);
+    FlowTableFixture fixture(uint64_t{4} * Arena::chunk_bytes);
     std::byte* chunk = fixture.memory.arena->try_take_chunk();
     while (fixture.try_add_next()) {}
     // In the middle of a round: two segments are there and a third isn't.
@@ -294,9 +294,9 @@ TEST_CASE("flow table: a refused insertion goes well once something is erased or
 
 TEST_CASE("flow table: without any memory an insertion is refused") {
     for (const uint64_t chunk_count : {1, 2}) {
-        Fixture fixture(chunk_count * Arena::chunk_bytes);
+        FlowTableFixture fixture(chunk_count * Arena::chunk_bytes);
         CHECK(fixture.try_add_next() == (chunk_count == 2));
-        CHECK(fixture.find(flow(1)) == nullptr);
+        CHECK(fixture.find(numbered_flow(1)) == nullptr);
         CHECK(fixture.table.count() == chunk_count - 1);
     }
 }
@@ -306,7 +306,7 @@ TEST_CASE("flow table: the ledger counts it, and its end gives everything back")
     LedgerLine& line = memory.ledger.line("flow table");
     std::deque<FlowNode> nodes;
     {
-        FlowTable table(*memory.arena, line, secret);
+        FlowTable table(*memory.arena, line, flow_table_secret);
         for (uint32_t number = 0; number < 10'000; ++number) {
             nodes.push_back(node_of(number));
             REQUIRE(table.try_insert(table.hash(nodes.back().key), nodes.back()));

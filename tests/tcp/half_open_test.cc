@@ -2,16 +2,18 @@
 
 #include <doctest/doctest.h>
 
+#include "flow_keys.h"
 #include "runtime/shard_memory.h"
 #include "tcp/half_open.h"
 
 using namespace millrace;
+using millrace::test::flow_from;
 using millrace::test::ShardMemory;
 using Admission = HalfOpenTable::Admission;
 
 namespace {
 
-constexpr HashKey secret{0x5eed};
+constexpr HashKey half_open_secret{0x5eed};
 
 IpAddress ipv6(uint8_t network, uint8_t host) {
     IpAddress address;
@@ -22,18 +24,11 @@ IpAddress ipv6(uint8_t network, uint8_t host) {
     return address;
 }
 
-FlowKey flow_from(const IpAddress& remote, uint16_t remote_port) {
-    return {.local = IpAddress::from_ipv4(0x0a000001),
-            .remote = remote,
-            .local_port = 1883,
-            .remote_port = remote_port};
-}
-
-struct Fixture {
-    explicit Fixture(const HalfOpenLimits& limits, uint64_t bytes_max = 1 << 20)
+struct HalfOpenFixture {
+    explicit HalfOpenFixture(const HalfOpenLimits& limits, uint64_t bytes_max = 1 << 20)
         : memory(bytes_max),
           line(memory.ledger.line("half open")),
-          table(*memory.arena, line, limits, secret) {}
+          table(*memory.arena, line, limits, half_open_secret) {}
 
     HalfOpen* add(const IpAddress& source) { return table.try_add(flow_from(source, ++port)); }
 
@@ -46,7 +41,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("half open: a new one has its key and stands for a handshake") {
-    Fixture fixture({});
+    HalfOpenFixture fixture({});
     const FlowKey key = flow_from(ipv6(1, 1), 7);
     HalfOpen* half_open = fixture.table.try_add(key);
     REQUIRE(half_open != nullptr);
@@ -60,7 +55,7 @@ TEST_CASE("half open: a new one has its key and stands for a handshake") {
 }
 
 TEST_CASE("half open: from cookies_from on a SYN of any source gets a cookie") {
-    Fixture fixture({.count_max = 8, .cookies_from = 4, .per_source_max = 256});
+    HalfOpenFixture fixture({.count_max = 8, .cookies_from = 4, .per_source_max = 256});
     std::vector<HalfOpen*> added;
     for (uint32_t index = 0; index < 4; ++index) {
         const IpAddress source = IpAddress::from_ipv4(index);
@@ -73,7 +68,7 @@ TEST_CASE("half open: from cookies_from on a SYN of any source gets a cookie") {
 }
 
 TEST_CASE("half open: no more than count_max exist") {
-    Fixture fixture({.count_max = 3, .cookies_from = 10, .per_source_max = 256});
+    HalfOpenFixture fixture({.count_max = 3, .cookies_from = 10, .per_source_max = 256});
     for (uint32_t index = 0; index < 3; ++index) {
         CHECK(fixture.add(IpAddress::from_ipv4(index)) != nullptr);
     }
@@ -82,7 +77,7 @@ TEST_CASE("half open: no more than count_max exist") {
 }
 
 TEST_CASE("half open: an IPv4 address at its limit gets cookies, another one doesn't") {
-    Fixture fixture({.count_max = 100, .cookies_from = 100, .per_source_max = 3});
+    HalfOpenFixture fixture({.count_max = 100, .cookies_from = 100, .per_source_max = 3});
     const IpAddress greedy = IpAddress::from_ipv4(0xc0000201);
     const IpAddress other = IpAddress::from_ipv4(0xc0000202);
     HalfOpen* last = nullptr;
@@ -94,15 +89,16 @@ TEST_CASE("half open: an IPv4 address at its limit gets cookies, another one doe
 }
 
 TEST_CASE("half open: the addresses of an IPv6 /64 share its limit") {
-    Fixture fixture({.count_max = 100, .cookies_from = 100, .per_source_max = 3});
+    HalfOpenFixture fixture({.count_max = 100, .cookies_from = 100, .per_source_max = 3});
     for (uint8_t host = 1; host <= 3; ++host) fixture.add(ipv6(1, host));
     CHECK(fixture.table.admit(ipv6(1, 77)) == Admission::cookie);
     CHECK(fixture.table.admit(ipv6(2, 77)) == Admission::wait);
 }
 
 TEST_CASE("half open: without memory there's none, and a removed one makes room") {
-    Fixture fixture({.count_max = 100'000, .cookies_from = 100'000, .per_source_max = 65'535},
-                    Arena::chunk_bytes);
+    HalfOpenFixture fixture(
+        {.count_max = 100'000, .cookies_from = 100'000, .per_source_max = 65'535},
+        Arena::chunk_bytes);
     HalfOpen* newest = nullptr;
     uint32_t added = 0;
     while (HalfOpen* half_open = fixture.add(IpAddress::from_ipv4(added))) {

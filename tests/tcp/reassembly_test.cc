@@ -9,9 +9,11 @@
 
 #include "base/prng.h"
 #include "runtime/shard_memory.h"
+#include "seq_ranges.h"
 #include "tcp/reassembly.h"
 
 using namespace millrace;
+using millrace::test::range;
 using millrace::test::ShardMemory;
 
 namespace {
@@ -56,8 +58,6 @@ struct Receiver {
     Reassembly held;
     SeqNumber next;
 };
-
-SeqRange range(uint32_t begin, uint32_t end) { return {{begin}, {end}}; }
 
 // What a peer that follows no rule can make us take beside four times what it sent.
 constexpr uint64_t taken_spare = 20 * 1024;
@@ -337,7 +337,7 @@ void check_blocks(const Receiver& receiver, const ReassemblyModel& model, SeqNum
 
 // Segments of random places and lengths, each with other bytes for the same place, until all of
 // the run has been delivered.
-void run_model(uint64_t seed) {
+void run_reassembly_model(uint64_t seed) {
     Prng prng(seed);
     Receiver receiver({0});
     const uint32_t length = 2'000 + prng.below(20'000);
@@ -386,7 +386,7 @@ void run_model(uint64_t seed) {
 TEST_CASE("reassembly: every byte of random segments is delivered once, as it first came") {
     for (uint64_t seed = 1; seed <= 30; ++seed) {
         CAPTURE(seed);
-        run_model(seed);
+        run_reassembly_model(seed);
     }
 }
 

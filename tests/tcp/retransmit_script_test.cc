@@ -8,7 +8,7 @@ using millrace::test::run_script;
 
 namespace {
 
-const TcpSettings reno{.congestion = CongestionAlgorithm::reno};
+const TcpSettings reno_settings{.congestion = CongestionAlgorithm::reno};
 
 }  // namespace
 
@@ -91,7 +91,7 @@ TEST_CASE("tcp: what was acknowledged before and came again gives no sample of i
 }
 
 TEST_CASE("tcp: a lost tail goes again after two round trips, not after a timeout") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000, sackOK>
               ! write 1000
               > . 1:1001 ack 1
@@ -146,7 +146,7 @@ TEST_CASE("tcp: output that makes no progress ends the connection after the send
 }
 
 TEST_CASE("tcp: a timeout leaves one segment in flight, then slow start over what was lost") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000>
               ! write 10000
               > . 1:10001/1000 ack 1
@@ -166,7 +166,7 @@ TEST_CASE("tcp: a timeout leaves one segment in flight, then slow start over wha
 }
 
 TEST_CASE("tcp: three duplicate ACKs send the lost segment again without waiting") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000>
               ! write 10000
               > . 1:10001/1000 ack 1
@@ -182,7 +182,7 @@ TEST_CASE("tcp: three duplicate ACKs send the lost segment again without waiting
 }
 
 TEST_CASE("tcp: two duplicate ACKs let a new segment go each (limited transmit)") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000>
               ! write 20000
               > . 1:10001/1000 ack 1
@@ -196,7 +196,7 @@ TEST_CASE("tcp: two duplicate ACKs let a new segment go each (limited transmit)"
 }
 
 TEST_CASE("tcp: a partial ACK in NewReno recovery sends the next hole at once") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000>
               ! write 10000
               > . 1:10001/1000 ack 1      # the 1st and the 4th are lost
@@ -212,7 +212,7 @@ TEST_CASE("tcp: a partial ACK in NewReno recovery sends the next hole at once") 
 }
 
 TEST_CASE("tcp: a duplicate ACK has no data, another window or nothing in flight to be one") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000>
         5     < x5 . 1 ack 1              # nothing is in flight
               ! write 3000
@@ -229,7 +229,7 @@ TEST_CASE("tcp: a duplicate ACK has no data, another window or nothing in flight
 }
 
 TEST_CASE("tcp: SACK tells what was lost; only that is sent again") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000, sackOK>
               ! write 10000
               > . 1:10001/1000 ack 1      # the 1st and the 3rd are lost
@@ -249,7 +249,7 @@ TEST_CASE("tcp: SACK tells what was lost; only that is sent again") {
 }
 
 TEST_CASE("tcp: with SACK an ACK without news is no duplicate") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000, sackOK>
               ! write 5000
               > . 1:5001/1000 ack 1
@@ -260,7 +260,7 @@ TEST_CASE("tcp: with SACK an ACK without news is no duplicate") {
 }
 
 TEST_CASE("tcp: SACK blocks that can't be true are ignored") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000, sackOK>
               ! write 5000
               > . 1:5001/1000 ack 1
@@ -275,7 +275,7 @@ TEST_CASE("tcp: SACK blocks that can't be true are ignored") {
 }
 
 TEST_CASE("tcp: a timeout during recovery begins again with the first hole") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000, sackOK>
               ! write 1000
               > . 1:1001 ack 1
@@ -295,7 +295,7 @@ TEST_CASE("tcp: a timeout during recovery begins again with the first hole") {
 }
 
 TEST_CASE("tcp: after a long silence no more than the initial window is sent at once") {
-    run_script(reno, R"(
+    run_script(reno_settings, R"(
         0     ! accept <mss 1000>
               ! write 24000
               > . 1:10001/1000 ack 1

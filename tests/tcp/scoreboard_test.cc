@@ -6,19 +6,19 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "seq_ranges.h"
 #include "tcp/scoreboard.h"
 
 using namespace millrace;
+using millrace::test::range;
 
 namespace {
 
-constexpr uint32_t mss = 100;
+constexpr uint32_t board_mss = 100;
 
 // SND.UNA is 1000 and SND.NXT 3000 where nothing else is said.
 constexpr SeqNumber una{1'000};
 constexpr SeqNumber nxt{3'000};
-
-SeqRange range(uint32_t begin, uint32_t end) { return {{begin}, {end}}; }
 
 std::vector<SeqRange> ranges_of(const Scoreboard& board) {
     std::vector<SeqRange> ranges;
@@ -112,18 +112,18 @@ TEST_CASE("scoreboard: when there's no room, the highest range is forgotten") {
 
 TEST_CASE("scoreboard: three separate ranges above a byte make it lost") {
     Scoreboard board = board_of({range(1'200, 1'201), range(1'300, 1'301)});
-    CHECK_FALSE(board.is_lost(una, mss));
+    CHECK_FALSE(board.is_lost(una, board_mss));
     board.add(range(1'400, 1'401), una, nxt);
-    CHECK(board.is_lost(una, mss));
-    CHECK_FALSE(board.is_lost({1'250}, mss));  // only two are above that one
+    CHECK(board.is_lost(una, board_mss));
+    CHECK_FALSE(board.is_lost({1'250}, board_mss));  // only two are above that one
 }
 
 TEST_CASE("scoreboard: more than two segments' bytes above a byte make it lost") {
     Scoreboard board = board_of({range(1'200, 1'400)});
-    CHECK_FALSE(board.is_lost(una, mss));  // exactly two
+    CHECK_FALSE(board.is_lost(una, board_mss));  // exactly two
     board.add(range(1'400, 1'401), una, nxt);
-    CHECK(board.is_lost(una, mss));
-    CHECK_FALSE(board.is_lost({1'401}, mss));  // nothing is above
+    CHECK(board.is_lost(una, board_mss));
+    CHECK_FALSE(board.is_lost({1'401}, board_mss));  // nothing is above
 }
 
 TEST_CASE("scoreboard: the next hole is what lies between the ranges") {
@@ -145,17 +145,17 @@ TEST_CASE("scoreboard: there's no hole where everything was acknowledged") {
 
 TEST_CASE("scoreboard: without blocks everything in flight is in the pipe") {
     const Scoreboard board;
-    CHECK(board.pipe(una, nxt, una, mss) == 2'000);
-    CHECK(board.pipe(una, nxt, {1'500}, mss) == 2'500);
+    CHECK(board.pipe(una, nxt, una, board_mss) == 2'000);
+    CHECK(board.pipe(una, nxt, {1'500}, board_mss) == 2'500);
 }
 
 TEST_CASE("scoreboard: what is lost leaves the pipe, and what is sent again comes back") {
     // [1000, 1100) is lost: 300 bytes are above it. [1400, 3000) is still under way.
     const Scoreboard board = board_of({range(1'100, 1'400)});
-    CHECK(board.pipe(una, nxt, una, mss) == 1'600);
-    CHECK(board.pipe(una, nxt, {1'050}, mss) == 1'650);
-    CHECK(board.pipe(una, nxt, {1'100}, mss) == 1'700);
-    CHECK(board.pipe(una, nxt, {1'400}, mss) == 1'700);  // acknowledged bytes don't count
+    CHECK(board.pipe(una, nxt, una, board_mss) == 1'600);
+    CHECK(board.pipe(una, nxt, {1'050}, board_mss) == 1'650);
+    CHECK(board.pipe(una, nxt, {1'100}, board_mss) == 1'700);
+    CHECK(board.pipe(una, nxt, {1'400}, board_mss) == 1'700);  // acknowledged bytes don't count
 }
 
 TEST_CASE("scoreboard: it works across the wrap of the sequence numbers") {
@@ -167,7 +167,7 @@ TEST_CASE("scoreboard: it works across the wrap of the sequence numbers") {
     CHECK(board.sacked_bytes() == 0x200);
     CHECK(board.next_hole(before, after) == SeqRange{before, {0xffffff80}});
     CHECK(board.next_hole({0xfffffff0}, after) == SeqRange{{0x80}, {0x200}});
-    CHECK(board.is_lost(before, mss));
+    CHECK(board.is_lost(before, board_mss));
     board.advance({0x80});
     CHECK(ranges_of(board) == std::vector{SeqRange{{0x200}, {0x300}}});
 }
@@ -200,7 +200,7 @@ public:
             ++bytes;
             if (above == at || !held_[above - 1]) ++runs;
         }
-        return runs >= 3 || bytes > 2 * mss;
+        return runs >= 3 || bytes > 2 * board_mss;
     }
     uint32_t pipe(uint32_t high_rxt) const {
         uint32_t bytes = 0;
@@ -257,12 +257,12 @@ void compare(const Scoreboard& board, const ScoreboardModel& model, Prng& prng) 
     const uint32_t limit = model.una_ + prng.below(flight + 1);
     const SeqNumber origin = model.origin_;
     REQUIRE(board.next_hole(origin + from, origin + limit) == model.next_hole(from, limit));
-    REQUIRE(board.is_lost(origin + from, mss) == model.is_lost(from));
-    REQUIRE(board.pipe(origin + model.una_, origin + model.nxt_, origin + from, mss) ==
+    REQUIRE(board.is_lost(origin + from, board_mss) == model.is_lost(from));
+    REQUIRE(board.pipe(origin + model.una_, origin + model.nxt_, origin + from, board_mss) ==
             model.pipe(from));
 }
 
-void run_model(uint64_t seed) {
+void run_scoreboard_model(uint64_t seed) {
     Prng prng(seed);
     constexpr uint32_t length = 1'500;
     const uint32_t longest = 1 + prng.below(80);
@@ -294,6 +294,6 @@ void run_model(uint64_t seed) {
 TEST_CASE("scoreboard: random blocks leave what a flag for each byte says") {
     for (uint64_t seed = 1; seed <= 30; ++seed) {
         CAPTURE(seed);
-        run_model(seed);
+        run_scoreboard_model(seed);
     }
 }

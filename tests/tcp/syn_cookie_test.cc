@@ -3,22 +3,19 @@
 #include <doctest/doctest.h>
 
 #include "base/prng.h"
+#include "flow_keys.h"
 #include "tcp/syn_cookie.h"
 
 using namespace millrace;
+using millrace::test::flow_from_port;
 
 namespace {
 
-constexpr SipKey secret{.low = 0x0123456789abcdefu, .high = 0xfedcba9876543210u};
+constexpr SipKey cookie_secret{.low = 0x0123456789abcdefu, .high = 0xfedcba9876543210u};
 constexpr Instant minute_start = Instant::at_ms(777 * 60'000);
 constexpr uint32_t offset = 0xfff00123u;  // so that the 4-tuple's clock wraps
 
-FlowKey flow() {
-    return {.local = IpAddress::from_ipv4(0x0a000001),
-            .remote = IpAddress::from_ipv4(0x0a000002),
-            .local_port = 1883,
-            .remote_port = 40'000};
-}
+FlowKey cookie_flow() { return flow_from_port(40'000); }
 
 uint32_t timestamp_at(Instant now) { return static_cast<uint32_t>(now.to_ms()) + offset; }
 
@@ -60,11 +57,11 @@ Segment ack_for(const Segment& syn, const SynCookies::Cookie& cookie) {
 }
 
 SynCookies::Cookie make(const Segment& syn, Instant now) {
-    return SynCookies(secret).make(flow(), syn, now, timestamp_at(now));
+    return SynCookies(cookie_secret).make(cookie_flow(), syn, now, timestamp_at(now));
 }
 
 std::optional<Handshake> check(const Segment& ack, Instant now) {
-    return SynCookies(secret).check(flow(), ack, now, offset);
+    return SynCookies(cookie_secret).check(cookie_flow(), ack, now, offset);
 }
 
 }  // namespace
@@ -169,11 +166,11 @@ TEST_CASE("syn cookie: another number, 4-tuple or secret is not good") {
     Segment other_irs = good;
     other_irs.seq += 1;
     CHECK(!check(other_irs, minute_start).has_value());
-    FlowKey other_flow = flow();
+    FlowKey other_flow = cookie_flow();
     other_flow.remote_port += 1;
-    CHECK(!SynCookies(secret).check(other_flow, good, minute_start, offset).has_value());
-    const SynCookies other_secret({.low = secret.low ^ 1, .high = secret.high});
-    CHECK(!other_secret.check(flow(), good, minute_start, offset).has_value());
+    CHECK(!SynCookies(cookie_secret).check(other_flow, good, minute_start, offset).has_value());
+    const SynCookies other_secret({.low = cookie_secret.low ^ 1, .high = cookie_secret.high});
+    CHECK(!other_secret.check(cookie_flow(), good, minute_start, offset).has_value());
     // Any one bit of the cookie.
     for (uint32_t bit = 0; bit < 32; ++bit) {
         CAPTURE(bit);

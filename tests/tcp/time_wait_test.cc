@@ -2,37 +2,32 @@
 
 #include <doctest/doctest.h>
 
+#include "flow_keys.h"
 #include "runtime/shard_memory.h"
 #include "tcp/time_wait.h"
 
 using namespace millrace;
+using millrace::test::flow_from_port;
 using millrace::test::ShardMemory;
 using Verdict = TimeWaitTable::Verdict;
 
 namespace {
 
-constexpr Instant start = Instant::at_ms(1'000'000);
+constexpr Instant wait_start = Instant::at_ms(1'000'000);
 constexpr Duration two_msl = Duration::s(60);
 constexpr uint32_t timestamp_recent = 0xfffffffeu;  // so that later ones have wrapped
 
-FlowKey flow(uint16_t remote_port) {
-    return {.local = IpAddress::from_ipv4(0x0a000001),
-            .remote = IpAddress::from_ipv4(0x0a000002),
-            .local_port = 1883,
-            .remote_port = remote_port};
-}
-
-struct Fixture {
-    explicit Fixture(uint32_t count_max, uint64_t bytes_max = 1 << 20)
+struct TimeWaitFixture {
+    explicit TimeWaitFixture(uint32_t count_max, uint64_t bytes_max = 1 << 20)
         : memory(bytes_max),
           line(memory.ledger.line("time-wait")),
-          table(*memory.arena, line, count_max, two_msl, this, &Fixture::on_gone) {}
+          table(*memory.arena, line, count_max, two_msl, this, &TimeWaitFixture::on_gone) {}
 
     static void on_gone(void* context, TimeWait& gone) {
-        static_cast<Fixture*>(context)->gone.push_back(gone.key.remote_port);
+        static_cast<TimeWaitFixture*>(context)->gone.push_back(gone.key.remote_port);
     }
     TimeWait& add(uint16_t port, Instant now) {
-        TimeWait* wait = table.try_add(flow(port), now);
+        TimeWait* wait = table.try_add(flow_from_port(port), now);
         REQUIRE(wait != nullptr);
         return *wait;
     }
@@ -47,7 +42,7 @@ using Ports = std::vector<uint16_t>;
 
 TimeWait waiting(bool has_timestamps) {
     TimeWait wait;
-    wait.key = flow(40'000);
+    wait.key = flow_from_port(40'000);
     wait.snd_nxt = {5'000};
     wait.rcv_nxt = {0xfffffff0u};  // so that the window wraps
     wait.window = 100;
@@ -176,7 +171,7 @@ TEST_CASE("time-wait: a SYN-ACK never reopens") {
 }
 
 TEST_CASE("time-wait: the acknowledgement says what was said last") {
-    const OutSegment out = TimeWaitTable::acknowledgement(waiting(true), start);
+    const OutSegment out = TimeWaitTable::acknowledgement(waiting(true), wait_start);
     CHECK(out.flags == tcp_flag::ack);
     CHECK(out.seq == waiting(true).snd_nxt);
     CHECK(out.ack == waiting(true).rcv_nxt);
@@ -185,18 +180,18 @@ TEST_CASE("time-wait: the acknowledgement says what was said last") {
     CHECK(out.options.has_timestamps);
     CHECK(out.options.timestamp_value == 1'000'077);
     CHECK(out.options.timestamp_echo == timestamp_recent);
-    CHECK(!TimeWaitTable::acknowledgement(waiting(false), start).options.has_timestamps);
+    CHECK(!TimeWaitTable::acknowledgement(waiting(false), wait_start).options.has_timestamps);
 }
 
 TEST_CASE("time-wait: one ends after 2 MSL, not before, and its owner is told") {
-    Fixture fixture(10);
-    TimeWait& wait = fixture.add(1, start);
-    CHECK(wait.key == flow(1));
+    TimeWaitFixture fixture(10);
+    TimeWait& wait = fixture.add(1, wait_start);
+    CHECK(wait.key == flow_from_port(1));
     CHECK(wait.kind == FlowNode::Kind::time_wait);
-    CHECK(fixture.table.next_deadline() == start + two_msl);
-    fixture.table.expire(start + two_msl - Duration::ms(1), 100);
+    CHECK(fixture.table.next_deadline() == wait_start + two_msl);
+    fixture.table.expire(wait_start + two_msl - Duration::ms(1), 100);
     CHECK(fixture.gone.empty());
-    fixture.table.expire(start + two_msl, 100);
+    fixture.table.expire(wait_start + two_msl, 100);
     CHECK(fixture.gone == Ports{1});
     CHECK(fixture.table.count() == 0);
     CHECK(fixture.line.objects.read() == 0);
@@ -204,76 +199,76 @@ TEST_CASE("time-wait: one ends after 2 MSL, not before, and its owner is told") 
 }
 
 TEST_CASE("time-wait: a part of a millisecond is waited for as well") {
-    Fixture fixture(10);
-    fixture.add(1, start + Duration::ns(1));
-    fixture.table.expire(start + two_msl, 100);
+    TimeWaitFixture fixture(10);
+    fixture.add(1, wait_start + Duration::ns(1));
+    fixture.table.expire(wait_start + two_msl, 100);
     CHECK(fixture.gone.empty());
-    fixture.table.expire(start + two_msl + Duration::ms(1), 100);
+    fixture.table.expire(wait_start + two_msl + Duration::ms(1), 100);
     CHECK(fixture.gone == Ports{1});
 }
 
 TEST_CASE("time-wait: expiry goes by age and ends no more than it's told to") {
-    Fixture fixture(10);
-    for (uint16_t port = 1; port <= 5; ++port) fixture.add(port, start + Duration::ms(port));
-    fixture.table.expire(start + two_msl + Duration::ms(4), 3);
+    TimeWaitFixture fixture(10);
+    for (uint16_t port = 1; port <= 5; ++port) fixture.add(port, wait_start + Duration::ms(port));
+    fixture.table.expire(wait_start + two_msl + Duration::ms(4), 3);
     CHECK(fixture.gone == Ports{1, 2, 3});
-    fixture.table.expire(start + two_msl + Duration::ms(4), 3);
+    fixture.table.expire(wait_start + two_msl + Duration::ms(4), 3);
     CHECK(fixture.gone == Ports{1, 2, 3, 4});
-    CHECK(fixture.table.next_deadline() == start + two_msl + Duration::ms(5));
+    CHECK(fixture.table.next_deadline() == wait_start + two_msl + Duration::ms(5));
 }
 
 TEST_CASE("time-wait: a restarted one waits 2 MSL again, behind the others") {
-    Fixture fixture(10);
-    TimeWait& first = fixture.add(1, start);
-    fixture.add(2, start + Duration::s(1));
-    fixture.table.restart(first, start + Duration::s(30));
-    CHECK(fixture.table.next_deadline() == start + Duration::s(1) + two_msl);
-    fixture.table.expire(start + Duration::s(89), 100);
+    TimeWaitFixture fixture(10);
+    TimeWait& first = fixture.add(1, wait_start);
+    fixture.add(2, wait_start + Duration::s(1));
+    fixture.table.restart(first, wait_start + Duration::s(30));
+    CHECK(fixture.table.next_deadline() == wait_start + Duration::s(1) + two_msl);
+    fixture.table.expire(wait_start + Duration::s(89), 100);
     CHECK(fixture.gone == Ports{2});
-    fixture.table.expire(start + Duration::s(90), 100);
+    fixture.table.expire(wait_start + Duration::s(90), 100);
     CHECK(fixture.gone == Ports{2, 1});
 }
 
 TEST_CASE("time-wait: one more than count_max ends the oldest") {
-    Fixture fixture(3);
-    for (uint16_t port = 1; port <= 4; ++port) fixture.add(port, start);
+    TimeWaitFixture fixture(3);
+    for (uint16_t port = 1; port <= 4; ++port) fixture.add(port, wait_start);
     CHECK(fixture.gone == Ports{1});
     CHECK(fixture.table.count() == 3);
 }
 
 TEST_CASE("time-wait: without memory the oldest gives its place to the newest") {
-    Fixture fixture(100'000, Arena::chunk_bytes);
+    TimeWaitFixture fixture(100'000, Arena::chunk_bytes);
     const auto room = static_cast<uint16_t>(Arena::chunk_bytes / sizeof(TimeWait));
-    for (uint16_t port = 1; port <= room; ++port) fixture.add(port, start);
+    for (uint16_t port = 1; port <= room; ++port) fixture.add(port, wait_start);
     CHECK(fixture.gone.empty());
-    fixture.add(9'999, start);
+    fixture.add(9'999, wait_start);
     CHECK(fixture.gone == Ports{1});
     CHECK(fixture.table.count() == room);
 }
 
 TEST_CASE("time-wait: there's none when there's no memory at all, or none is wanted") {
-    Fixture without_memory(10, Arena::chunk_bytes);
+    TimeWaitFixture without_memory(10, Arena::chunk_bytes);
     std::byte* chunk = without_memory.memory.arena->try_take_chunk();
-    CHECK(without_memory.table.try_add(flow(1), start) == nullptr);
+    CHECK(without_memory.table.try_add(flow_from_port(1), wait_start) == nullptr);
     without_memory.memory.arena->give_back_chunk(chunk);
-    Fixture none_wanted(0);
-    CHECK(none_wanted.table.try_add(flow(1), start) == nullptr);
+    TimeWaitFixture none_wanted(0);
+    CHECK(none_wanted.table.try_add(flow_from_port(1), wait_start) == nullptr);
 }
 
 TEST_CASE("time-wait: one that is removed is gone without a word") {
-    Fixture fixture(10);
-    fixture.add(1, start);
-    TimeWait& second = fixture.add(2, start);
-    fixture.add(3, start);
+    TimeWaitFixture fixture(10);
+    fixture.add(1, wait_start);
+    TimeWait& second = fixture.add(2, wait_start);
+    fixture.add(3, wait_start);
     fixture.table.remove(second);
     CHECK(fixture.gone.empty());
     CHECK(fixture.table.count() == 2);
-    fixture.table.expire(start + two_msl, 100);
+    fixture.table.expire(wait_start + two_msl, 100);
     CHECK(fixture.gone == Ports{1, 3});
 }
 
 TEST_CASE("time-wait: the deadline is right when the clock of 32 bits wraps") {
-    Fixture fixture(10);
+    TimeWaitFixture fixture(10);
     const Instant before_wrap = Instant::at_ms((int64_t{1} << 32) - 10);
     fixture.add(1, before_wrap);
     CHECK(fixture.table.next_deadline() == before_wrap + two_msl);

@@ -16,6 +16,8 @@ namespace millrace {
 
 using FrameBytes = std::vector<uint8_t>;
 
+inline FrameBytes copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+
 inline FrameBytes from_hex(std::string_view text) {
     const auto digit = [](char character) {
         return static_cast<uint8_t>(character <= '9' ? character - '0' : character - 'a' + 10);
@@ -68,5 +70,9 @@ inline IpPrefix prefix(std::string_view text) {
     MR_ASSERT(range.has_value());
     return *range;
 }
+
+// The two hosts of captured_frames.h.
+inline constexpr MacAddress mac_a{{0x02, 0, 0, 0, 0, 0x0a}};
+inline constexpr MacAddress mac_b{{0x02, 0, 0, 0, 0, 0x0b}};
 
 }  // namespace millrace

@@ -8,11 +8,7 @@ using namespace millrace;
 
 namespace {
 
-const MacAddress mac_a = mac("02:00:00:00:00:0a");
-const MacAddress mac_b = mac("02:00:00:00:00:0b");
-
 Bytes first(const FrameBytes& bytes, size_t count) { return Bytes(bytes).first(count); }
-FrameBytes copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 }  // namespace
 

@@ -13,11 +13,6 @@ namespace {
 
 using Kind = IcmpMessage::Kind;
 
-const MacAddress mac_a = mac("02:00:00:00:00:0a");
-const MacAddress mac_b = mac("02:00:00:00:00:0b");
-
-FrameBytes copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
-
 // An ICMP message as it comes out of a frame. It keeps the bytes.
 struct Arrived {
     FrameBytes bytes;

@@ -13,8 +13,6 @@ using namespace millrace;
 
 namespace {
 
-FrameBytes copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
-
 // A header with these options, and nothing behind it.
 FrameBytes header_with(std::string_view options_hex, uint8_t flags) {
     FrameBytes header = from_hex("1f90075b" "00000001" "00000002" "5000ffff" "00000000");
