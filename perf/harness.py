@@ -125,12 +125,17 @@ def free_port():
 class Broker:
     """A running broker. `kind`: millrace or mosquitto; `arguments` go to `millrace serve`."""
 
+    host = "127.0.0.1"
+    # Before its command, and before its generator's, to run them elsewhere.
+    prefix = ()
+    generator_prefix = ()
+
     def __init__(self, kind, options, arguments=(), cores=None):
         self.kind, self.port = kind, free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="millrace-perf-")
         self.output_path = os.path.join(self.folder.name, "output")
         cores = [BROKER_CORE] if cores is None else cores
-        command = ["taskset", "-c", ",".join(map(str, cores))]
+        command = [*self.prefix, "taskset", "-c", ",".join(map(str, cores))]
         command += self._command(options, list(arguments))
         with open(self.output_path, "wb") as output:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
@@ -141,12 +146,13 @@ class Broker:
 
     def _command(self, options, arguments):
         if self.kind == "millrace":
-            return [options.millrace, "serve", "--listen", "127.0.0.1:%d" % self.port] + arguments
+            return [options.millrace, "serve", "--listen", "%s:%d" % (self.host, self.port),
+                    *arguments]
         config = os.path.join(self.folder.name, "mosquitto.conf")
         with open(config, "w") as out:
-            out.write("listener %d 127.0.0.1\nallow_anonymous true\npersistence false\n"
+            out.write("listener %d %s\nallow_anonymous true\npersistence false\n"
                       "log_type error\nlog_type warning\nmax_queued_messages 0\n"
-                      "max_inflight_messages 0\nmax_connections -1\n" % self.port)
+                      "max_inflight_messages 0\nmax_connections -1\n" % (self.port, self.host))
         return [mosquitto_path(), "-c", config]
 
     def _await_listening(self):
@@ -154,14 +160,19 @@ class Broker:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1.0).close()
+            if self._is_listening():
                 return
-            except OSError:
-                time.sleep(0.01)
+            time.sleep(0.01)
         text = self.text()
         self.stop()
         raise Failure("%s doesn't listen:\n%s" % (self.kind, text))
+
+    def _is_listening(self):
+        try:
+            socket.create_connection((self.host, self.port), 1.0).close()
+            return True
+        except OSError:
+            return False
 
     def text(self):
         with open(self.output_path, "rb") as output:
@@ -200,8 +211,9 @@ def raise_open_file_limit():
 def load(options, broker, mode, arguments, cores=None, timeout_s=300):
     """Runs `millrace load` against `broker`; its report as a dict. Lost messages are a figure."""
     cores = [GENERATOR_CORE] if cores is None else cores
-    command = ["taskset", "-c", ",".join(map(str, cores)), options.millrace, "load", mode,
-               "--port", str(broker.port), "--server-pid", str(broker.pid), "--json", "--quiet"]
+    command = [*broker.generator_prefix, "taskset", "-c", ",".join(map(str, cores)),
+               options.millrace, "load", mode, "--host", broker.host, "--port", str(broker.port),
+               "--server-pid", str(broker.pid), "--json", "--quiet"]
     command += [str(one) for one in arguments]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=timeout_s, preexec_fn=raise_open_file_limit, check=False)

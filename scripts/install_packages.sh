@@ -3,6 +3,7 @@
 #   install_packages.sh build        what the build needs
 #   install_packages.sh quickstart   the same, and command line clients to play with
 #   install_packages.sh dpdk_demo    the same, and a pair of virtual cards
+#   install_packages.sh perf         what perf/run.sh compares with, and draws with
 #   install_packages.sh test         the same, and what the tests need (default)
 # Works as root or with sudo, and asks no questions. A service that a package brings is not started.
 set -euo pipefail
@@ -23,6 +24,12 @@ test_packages=(
     nftables tcpdump tshark      # the kernel as the peer of our TCP
 )
 
+perf_packages=(
+    python3 python3-matplotlib mosquitto libbenchmark-dev valgrind
+    nginx-light wrk iperf3 dpdk-dev  # peers and floors; dpdk-dev has dpdk-testpmd
+    iproute2 ethtool
+)
+
 case "${1:-test}" in
     build) wanted=("${build_packages[@]}") ;;
     quickstart) wanted=("${build_packages[@]}" "${quickstart_packages[@]}") ;;
@@ -33,8 +40,10 @@ case "${1:-test}" in
         wanted=("${build_packages[@]}" "${quickstart_packages[@]}" "${dpdk_demo_packages[@]}"
             "${test_packages[@]}")
         ;;
+    perf) wanted=("${build_packages[@]}" "${perf_packages[@]}") ;;
     *)
-        echo "install_packages.sh: \"$1\": accepted are build, quickstart, dpdk_demo and test" >&2
+        echo "install_packages.sh: \"$1\": accepted are build, quickstart, dpdk_demo, perf and test" \
+            >&2
         exit 2
         ;;
 esac

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "codec/mqtt/encode.h"
-#include "runtime/clock.h"
 
 namespace millrace::perf {
 namespace {
@@ -138,11 +137,11 @@ bool BrokerWorld::turn(Shard& shard) {
     for (const Event& event : shard.events) shard.broker.on_event(event);
     shard.events.clear();
     const uint32_t mails =
-        shard.mailbox.drain(monotonic_now(), mail_bytes_per_turn, [&shard](uint32_t from, Bytes mail) {
+        shard.mailbox.drain(start, mail_bytes_per_turn, [&shard](uint32_t from, Bytes mail) {
             shard.broker.on_mail(from, mail);
         });
     shard.broker.end_turn(start);
-    shard.mailbox.flush(monotonic_now());
+    shard.mailbox.flush(start);
     flush(shard);
     return moved || mails != 0;
 }

@@ -1,0 +1,68 @@
+"""What a scenario is made of: cells (one row of its table each) and, in each, contenders."""
+
+import dpdk_harness
+import harness
+from dpdk_harness import DpdkBroker
+from harness import Broker, GENERATOR_CORE, BROKER_CORE
+
+
+class Cell:
+    """One setting of a scenario's parameters. `floor`: the contender that ratios are taken to;
+    `asked`: {contender: ratio to the floor that is aimed at}, the smallest, or the largest in a
+    scenario with LESS_IS_BETTER."""
+
+    def __init__(self, name, floor=None, asked=None, **parameters):
+        self.name, self.floor, self.asked, self.parameters = name, floor, asked or {}, parameters
+
+
+class Contender:
+    """`run()` measures once and returns a sample: a dict with `value` (the scenario's figure),
+    `ok` (nothing was lost or refused), and what else is to be kept."""
+
+    def __init__(self, name, run):
+        self.name, self.run = name, run
+
+
+def sample_of(report, figure):
+    """A load generator's report as a sample."""
+    return {"value": report[figure], "ok": report["ok"], "report": report}
+
+
+def millrace_uring(options, mode, arguments, figure, serve=()):
+    """One shard on the first core, the generator on the second, over loopback."""
+    def run():
+        with Broker("millrace", options, ["--cpus", str(BROKER_CORE), *serve]) as broker:
+            return sample_of(harness.load(options, broker, mode, arguments), figure)
+    return Contender("millrace io_uring", run)
+
+
+def millrace_dpdk(options, mode, arguments, figure, serve=()):
+    """The same over memif; both poll, so that the broker's core counts whole."""
+    def run():
+        command = ["--cpus", str(BROKER_CORE), "--dpdk-idle", "spin", *serve]
+        with DpdkBroker(options, command) as broker:
+            return sample_of(dpdk_harness.load(options, broker, mode, [
+                *arguments, "--dpdk-idle", "spin"]), figure)
+    return Contender("millrace dpdk", run)
+
+
+def mosquitto(options, mode, arguments, figure):
+    def run():
+        with Broker("mosquitto", options) as broker:
+            return sample_of(harness.load(options, broker, mode, arguments), figure)
+    return Contender("mosquitto", run)
+
+
+def brokers(options, mode, arguments, figure):
+    """All that are there: millrace over both back ends, and the peer."""
+    arguments = [*arguments, "--cpus", GENERATOR_CORE]
+    contenders = [millrace_uring(options, mode, arguments, figure)]
+    if has_dpdk(options):
+        contenders.append(millrace_dpdk(options, mode, arguments, figure))
+    if harness.mosquitto_path():
+        contenders.append(mosquitto(options, mode, arguments, figure))
+    return contenders
+
+
+def has_dpdk(options):
+    return ", dpdk " in harness.first_line_of([options.millrace, "--version"])

@@ -1,0 +1,88 @@
+"""One publisher to many subscribers. Window 1: nothing can be batched; 32: bursts."""
+
+import floors
+import harness
+import plots as pictures
+import report as reports
+from contender import Cell, Contender, brokers
+
+QUESTION = ("One publisher to N subscribers: deliveries a second of the measured process's own "
+            "processor time. With window 1 the next publish waits until all have the last one.")
+UNIT, SCALE, DECIMALS = "k deliveries/CPU s", 1000, 0
+FIGURE = "deliveries_per_server_cpu_s"
+FLOOR = "bare sender"
+
+
+def cells(options):
+    if options.smoke:
+        return [make(20, 64, 0, 32)]
+    shapes = [(1000, payload, qos, window) for payload in (64, 1024, 4096) for qos in (0, 1)
+              for window in (1, 32)]
+    shapes += [(receivers, 64, 0, window) for receivers in (10, 100, 10000) for window in (1, 32)]
+    return [make(*shape) for shape in shapes]
+
+
+def make(receivers, payload, qos, window):
+    asked = {"millrace io_uring": 0.9 if window == 1 else 0.8} if qos == 0 else {}
+    return Cell("1 to %d, %d B, QoS %d, window %d" % (receivers, payload, qos, window),
+                floor=FLOOR, asked=asked if receivers == 1000 else {},
+                receivers=receivers, payload=payload, qos=qos, window=window)
+
+
+def contenders(options, cell):
+    shape = cell.parameters
+    found = brokers(options, "fanout", [
+        "--publishers", 1, "--subscribers", shape["receivers"], "--payload", shape["payload"],
+        "--qos", shape["qos"], "--window", shape["window"], "--duration", options.seconds], FIGURE)
+    return [Contender(FLOOR, lambda: bare(options, shape)), *found]
+
+
+def bare(options, shape):
+    told = floors.bare_send(options, shape["receivers"], shape["payload"], shape["window"],
+                            coalesce=shape["window"] > 1, engine="write", seconds=options.seconds)
+    return {"value": told["messages_per_cpu_s"], "report": told}
+
+
+def tsc_hertz():
+    """The time-stamp counter's frequency; 0 when the kernel doesn't tell."""
+    try:
+        output = harness.first_line_of(["sh", "-c", "dmesg 2>/dev/null | grep -o "
+                                        "'tsc: Detected [0-9.]* MHz' | tail -1"])
+        return float(output.split()[2]) * 1e6
+    except (IndexError, ValueError):
+        return 0.0
+
+
+def remarks(result):
+    """What is asked of DPDK is in cycles, and of all in relation to QoS 0."""
+    medians = {cell["name"]: reports.medians_of(cell) for cell in result["cells"]}
+    hertz, lines = tsc_hertz(), []
+    for name, found in medians.items():
+        if hertz and found.get("millrace dpdk"):
+            lines.append("- %s over DPDK: %.0f time-stamp cycles a delivery." % (
+                name, hertz / found["millrace dpdk"]))
+        lower = medians.get(name.replace("QoS 1", "QoS 0"), {})
+        if "QoS 1" in name:
+            lines += ["- %s, %s: %.2f of its QoS 0." % (name, one, found[one] / lower[one])
+                      for one in found if lower.get(one)]
+        if found.get("mosquitto") and found.get("millrace io_uring"):
+            lines.append("- %s: io_uring does %.1f times what mosquitto does." % (
+                name, found["millrace io_uring"] / found["mosquitto"]))
+    return lines
+
+
+def plots_of(result, window):
+    lines = pictures.lines_over(result, "receivers", scale=SCALE, keep=lambda shape: (
+        shape["payload"], shape["qos"], shape["window"]) == (64, 0, window))
+
+    def paint(axes):
+        pictures.paint_lines(axes, lines)
+        axes.set_xscale("log")
+        axes.set_xlabel("subscribers")
+        axes.set_ylabel(UNIT)
+        axes.set_title("64 B, QoS 0, window %d" % window)
+    return "fan_out_window_%d" % window, paint
+
+
+def plots(result):
+    return [plots_of(result, 1), plots_of(result, 32)]

@@ -1,0 +1,91 @@
+"""Idle connections against memory: the process's own, and the kernel's."""
+
+import threading
+import time
+
+import dpdk_harness
+import harness
+import plots as pictures
+from contender import Cell, Contender, has_dpdk
+from dpdk_harness import DpdkBroker
+from harness import BROKER_CORE, GENERATOR_CORE, Broker
+
+QUESTION = ("N connections, each with a subscription of its own, idle: resident bytes a connection of "
+            "the measured process, its start-up excluded. What the kernel takes is apart, and for both "
+            "ends, since both are here; over DPDK the process's figure includes all of TCP.")
+UNIT, SCALE, DECIMALS = "bytes/connection", 1, 0
+LESS_IS_BETTER = True
+
+
+def cells(options):
+    counts = (200,) if options.smoke else (1_000, 5_000, 15_000)
+    return [Cell("%d connections" % count, connections=count) for count in counts]
+
+
+def contenders(options, cell):
+    count = cell.parameters["connections"]
+    found = [Contender("millrace io_uring", lambda: hold(options, Broker(
+        "millrace", options, ["--cpus", str(BROKER_CORE), "--huge-pages", "off"]), harness, count))]
+    if has_dpdk(options):
+        found.append(Contender("millrace dpdk", lambda: hold(options, DpdkBroker(
+            options, ["--cpus", str(BROKER_CORE)]), dpdk_harness, count)))
+    if harness.mosquitto_path():
+        found.append(Contender("mosquitto", lambda: hold(
+            options, Broker("mosquitto", options), harness, count)))
+    return found
+
+
+class PeakSlab:
+    """The most that the kernel's slabs have grown by while the context lasts."""
+
+    def __enter__(self):
+        self.before, self.grown_bytes, self.running = slab_bytes(), 0, True
+        self.thread = threading.Thread(target=self._watch)
+        self.thread.start()
+        return self
+
+    def _watch(self):
+        while self.running:
+            self.grown_bytes = max(self.grown_bytes, slab_bytes() - self.before)
+            time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self.running = False
+        self.thread.join()
+
+
+def slab_bytes():
+    return int(harness.value_of("/proc/meminfo", "Slab").split()[0]) * 1024
+
+
+def hold(options, server, generator, count):
+    with server as broker, PeakSlab() as slab:
+        report = generator.load(options, broker, "connect", [
+            "--connections", count, "--duration", options.seconds, "--keep-alive", 600,
+            "--cpus", GENERATOR_CORE])
+    connected = max(1, report["connected_count"])
+    return {"value": report["server_memory_growth_bytes"] / connected, "ok": report["ok"],
+            "kernel_bytes": slab.grown_bytes / connected, "report": report}
+
+
+def remarks(result):
+    lines = ["| cell | contender | kernel's slab bytes a connection, both ends, medians |",
+             "| --- | --- | --- |"]
+    for cell in result["cells"]:
+        for name, kept in cell["contenders"].items():
+            if kept["samples"]:
+                spread = harness.Spread([one["kernel_bytes"] for one in kept["samples"]])
+                lines.append("| %s | %s | %.0f |" % (cell["name"], name, spread.median))
+    return lines
+
+
+def plots(result):
+    lines = pictures.lines_over(result, "connections")
+
+    def paint(axes):
+        pictures.paint_lines(axes, lines)
+        axes.set_xlabel("connections")
+        axes.set_ylabel(UNIT)
+        axes.set_ylim(bottom=0)
+        axes.set_title("Resident memory of the measured process")
+    return [("idle", paint)]

@@ -1,0 +1,86 @@
+"""One way through the broker at a share of what it can do, in open loop: a message is due at its
+time, whatever became of those before, and its latency counts from then (coordinated omission).
+"""
+
+import floors
+import plots as pictures
+from contender import Cell, Contender, brokers
+
+QUESTION = ("Latency from publish to delivery over 100 pairs, open loop, at 10, 50 and 80 % of the "
+            "rate that each contender reaches in a closed loop (measured first, window 1, in the same "
+            "round). A message passes the network twice, as the raw ping's round trip does, which goes "
+            "at the same share of its own maximum.")
+UNIT, SCALE, DECIMALS = "us at 99.9 %", 1, 0
+LESS_IS_BETTER = True
+FLOOR = "raw ping"
+PAYLOAD_BYTES = 64
+
+
+def cells(options):
+    pairs, shares = (5, (50,)) if options.smoke else (100, (10, 50, 80))
+    return [Cell("%d pairs at %d %%" % (pairs, share), floor=FLOOR,
+                 asked={"millrace io_uring": 3, "millrace dpdk": 3} if share == 50 else {},
+                 pairs=pairs, share=share) for share in shares]
+
+
+def contenders(options, cell):
+    shape = cell.parameters
+    common = ["--publishers", shape["pairs"], "--subscribers", shape["pairs"],
+              "--payload", PAYLOAD_BYTES, "--duration", options.seconds]
+    closed = {one.name: one for one in brokers(
+        options, "pair", [*common, "--window", 1], "deliveries_per_s")}
+    return [Contender(FLOOR, lambda: ping(options, shape)),
+            *[Contender(name, at_share(options, shape, common, one)) for name, one in closed.items()]]
+
+
+def at_share(options, shape, common, closed):
+    def run():
+        most = closed.run()
+        rate = max(1, int(most["value"] * shape["share"] / 100))
+        again = {one.name: one for one in brokers(
+            options, "pair", [*common, "--rate", rate], "delivery_latency_p999_ms")}
+        sample = again[closed.name].run()
+        return {**sample, "value": sample["value"] * 1000, "rate": rate,
+                "most_per_s": most["value"],
+                "curve": [[percentile, milliseconds * 1000] for percentile, milliseconds in
+                          sample["report"]["delivery_latency_curve"]]}
+    return run
+
+
+def ping(options, shape):
+    most = floors.bare_echo(options, shape["pairs"], PAYLOAD_BYTES, 1, options.seconds)["ping"]
+    rate = max(1, int(most["round_trips_per_s"] * shape["share"] / 100))
+    told = floors.ping(options, shape["pairs"], PAYLOAD_BYTES, rate, options.seconds, sleep=True)
+    return {"value": told["latency_us"]["p99.9"], "report": told, "rate": rate,
+            "curve": told["curve"], "most_per_s": most["round_trips_per_s"]}
+
+
+def median_sample(kept):
+    ordered = sorted(kept["samples"], key=lambda one: one["value"])
+    return ordered[len(ordered) // 2]
+
+
+def remarks(result):
+    lines = ["| cell | contender | rate a second | of at most |", "| --- | --- | --- | --- |"]
+    for cell in result["cells"]:
+        for name, kept in cell["contenders"].items():
+            if kept["samples"]:
+                one = median_sample(kept)
+                lines.append("| %s | %s | %d | %d |" % (cell["name"], name, one["rate"],
+                                                        one["most_per_s"]))
+    return lines
+
+
+def plots(result):
+    return [plot_of(cell) for cell in result["cells"]]
+
+
+def plot_of(cell):
+    curves = {name: median_sample(kept)["curve"] for name, kept in cell["contenders"].items()
+              if kept["samples"]}
+
+    def paint(axes):
+        pictures.paint_curves(axes, curves, "us")
+        axes.set_xlabel("percentile of messages")
+        axes.set_title("One way through the broker: %s of the maximum rate" % cell["name"])
+    return "latency_%d" % cell["parameters"]["share"], paint
