@@ -8,37 +8,20 @@ one a core, with the generator on the same cores: on few cores that shows the ge
 """
 
 import os
-import re
 import shutil
-import subprocess
-import tempfile
 
 import harness
 from harness import Broker, Spread, load, progress, say
+from instructions import instructions_an_operation
 
 FIGURE = "deliveries_per_server_cpu_s"
 
 
 # ---- instructions -------------------------------------------------------------------------------
 
-def instruction_count(engine, arguments):
-    with tempfile.TemporaryDirectory(prefix="millrace-perf-") as folder:
-        command = ["valgrind", "--tool=callgrind",
-                   "--callgrind-out-file=" + os.path.join(folder, "out"), engine]
-        done = subprocess.run(command + [str(one) for one in arguments], capture_output=True,
-                              text=True, timeout=600, check=False)
-    found = re.search(r"Collected\s*:\s*(\d+)", done.stderr)
-    if done.returncode != 0 or not found:
-        raise harness.Failure("callgrind of %s failed:\n%s" % (engine, done.stderr[-2000:]))
-    return int(found.group(1)), int(done.stdout.split()[0])
-
-
 def instructions_a_delivery(options, shards, qos, window):
-    arguments = ["--shards", shards, "--receivers", options.receivers, "--window", window,
-                 "--qos", qos, "--windows"]
-    first, first_delivered = instruction_count(options.engine, arguments + [options.windows])
-    second, second_delivered = instruction_count(options.engine, arguments + [3 * options.windows])
-    return (second - first) / (second_delivered - first_delivered)
+    return instructions_an_operation(options.engine, "fanout", options.windows, [
+        "--shards", shards, "--receivers", options.receivers, "--window", window, "--qos", qos])
 
 
 def count_instructions(options):
@@ -109,7 +92,7 @@ def say_reports(reports):
 
 def parse():
     parser = harness.argument_parser(__doc__)
-    parser.add_argument("--engine", help="fanout_instructions (beside millrace, in perf/)")
+    parser.add_argument("--engine", help="`instructions` (beside millrace, in perf/)")
     parser.add_argument("--no-instructions", action="store_true")
     parser.add_argument("--shards", type=harness.numbers, default=[1, 2, 4], metavar="LIST")
     parser.add_argument("--rounds", type=int, default=5)
@@ -123,8 +106,7 @@ def parse():
         options.shards, options.rounds, options.seconds = [1, 2], 1, 1
         options.receivers, options.cells, options.windows = 20, [(1, 1)], 2
     if not options.engine:
-        options.engine = os.path.join(os.path.dirname(options.millrace), "perf",
-                                      "fanout_instructions")
+        options.engine = os.path.join(os.path.dirname(options.millrace), "perf", "instructions")
     return options
 
 

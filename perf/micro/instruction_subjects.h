@@ -1,4 +1,5 @@
 // What `instructions` runs: each does its work `count` times, without a clock or a random number.
+// The comment on each says what one operation is.
 // Owned by: values. Thread: one.
 // Holds:    two runs whose counts differ are told apart by the operations alone: whatever stands
 //           before them is the same in both.
@@ -16,8 +17,10 @@ struct Work {
     uint64_t checksum = 0;
 };
 
-// An operation: four PUBLISH of both versions, a CONNECT and a SUBSCRIBE, encoded and decoded.
-Work run_codec(uint32_t count);
+// A PUBLISH of each version, encoded and decoded.
+Work run_codec_publish(uint32_t count);
+// What a client says first, likewise: CONNECT and SUBSCRIBE.
+Work run_codec_connect(uint32_t count);
 // A topic looked up among thousands of filters, those without wildcards and those with.
 Work run_match(uint32_t count);
 // A delivery. `count` windows of publishes.

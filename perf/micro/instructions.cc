@@ -1,8 +1,9 @@
 // Work for an instruction counter such as callgrind:
 //   instructions SUBJECT COUNT [--shards N] [--receivers N] [--window N] [--payload BYTES]
 //                              [--qos 0|1]
-// Subjects: codec, match, fanout, fanout_qos1, tcp_receive, tcp_send (instruction_subjects.h); the
-// options are those of a fan-out. Prints how many operations that were, and a checksum of them.
+// Subjects: codec_publish, codec_connect, match, fanout, fanout_qos1, tcp_receive, tcp_send
+// (instruction_subjects.h says what they do); the options are those of a fan-out. Prints how many
+// operations that were, and a checksum of them.
 //   instructions --compiler      what built it
 // Runs with two counts differ by the cost of the operations alone.
 #include <charconv>
@@ -82,7 +83,8 @@ std::optional<Work> run(std::string_view subject, uint32_t count, std::span<char
     FanoutWorld::Options world;
     if (subject == "fanout_qos1") world.qos = mqtt::Qos::at_least_once;
     if (!read_options(words, world)) return {};
-    if (subject == "codec") return run_codec(count);
+    if (subject == "codec_publish") return run_codec_publish(count);
+    if (subject == "codec_connect") return run_codec_connect(count);
     if (subject == "match") return run_match(count);
     if (subject == "fanout" || subject == "fanout_qos1") return run_fanout(count, world);
     if (subject == "tcp_receive") return run_tcp_receive(count);

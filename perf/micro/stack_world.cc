@@ -11,8 +11,8 @@ namespace millrace::perf {
 namespace {
 
 constexpr Instant start = Instant::at_ms(1'000'000);
-// Half of ack_delay: an ACK for every two segments.
-constexpr Duration turn_time = Duration::ms(20);
+// As ack_delay: an ACK for every two segments.
+constexpr Duration turn_time = Duration::ms(40);
 constexpr uint64_t arena_bytes_max = uint64_t{64} << 20;
 
 constexpr MacAddress own_mac{{0x02, 0, 0, 0, 0, 1}};
