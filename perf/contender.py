@@ -28,11 +28,23 @@ def sample_of(report, figure):
     return {"value": report[figure], "ok": report["ok"], "report": report}
 
 
+def with_counters(sample, broker):
+    """What millrace itself counted, and its sends (ring entries, or segments over DPDK) a delivery
+    of the whole run, warm-up included."""
+    counted, report = broker.counters(), sample["report"]
+    published = report.get("published_count", 0) + report.get("warmup_published_count", 0)
+    receivers = report.get("expected_count", 0) / max(1, report.get("published_count", 0))
+    if published * receivers > 0:
+        sample["sends_a_delivery"] = counted.get("sends", 0) / (published * receivers)
+    return {**sample, "counters": counted}
+
+
 def millrace_uring(options, mode, arguments, figure, serve=()):
     """One shard on the first core, the generator on the second, over loopback."""
     def run():
         with Broker("millrace", options, ["--cpus", str(BROKER_CORE), *serve]) as broker:
-            return sample_of(harness.load(options, broker, mode, arguments), figure)
+            return with_counters(sample_of(harness.load(options, broker, mode, arguments), figure),
+                                 broker)
     return Contender("millrace io_uring", run)
 
 
@@ -41,8 +53,8 @@ def millrace_dpdk(options, mode, arguments, figure, serve=()):
     def run():
         command = ["--cpus", str(BROKER_CORE), "--dpdk-idle", "spin", *serve]
         with DpdkBroker(options, command) as broker:
-            return sample_of(dpdk_harness.load(options, broker, mode, [
-                *arguments, "--dpdk-idle", "spin"]), figure)
+            return with_counters(sample_of(dpdk_harness.load(options, broker, mode, [
+                *arguments, "--dpdk-idle", "spin"]), figure), broker)
     return Contender("millrace dpdk", run)
 
 

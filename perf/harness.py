@@ -9,6 +9,7 @@ import argparse
 import datetime
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ import time
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
+STATE_TIMEOUT_S = 5.0
 BUSY_LOAD_AVERAGE = 0.5
 
 allowed_cores = sorted(os.sched_getaffinity(0))
@@ -173,6 +175,22 @@ class Broker:
             return True
         except OSError:
             return False
+
+    def counters(self):
+        """Sums over millrace's shards, as it writes them on SIGUSR1: {name: total}."""
+        shown = len(self.text())
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + STATE_TIMEOUT_S
+        told = ""
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+            before, told = told, self.text()[shown:]
+            if told and told == before:
+                break
+        found = {}
+        for name, value in re.findall(r"shard \d+:   ([a-z_]+) (\d+)$", told, re.MULTILINE):
+            found[name] = found.get(name, 0) + int(value)
+        return found
 
     def text(self):
         with open(self.output_path, "rb") as output:

@@ -35,14 +35,20 @@ def ratio_text(scenario, cell_setting, medians, name):
 
 
 def cpu_text(samples):
-    """Median share of a core that the measured process took, where it is known."""
-    shares = []
+    """Median shares of a core that the measured process took, where they are known: all, and in
+    the kernel (softirqs of its own sends included)."""
+    shares, in_kernel = [], []
     for one in samples:
         told = one.get("report", {})
         wall = told.get("measured_s") or told.get("wall_s")
         if wall and "server_cpu_s" in told:
             shares.append(told["server_cpu_s"] / wall)
-    return "%.0f %%" % (100 * Spread(shares).median) if shares else ""
+        if wall and "server_cpu_system_s" in told:
+            in_kernel.append(told["server_cpu_system_s"] / wall)
+    if not shares:
+        return ""
+    text = "%.0f %%" % (100 * Spread(shares).median)
+    return text + (", %.0f in the kernel" % (100 * Spread(in_kernel).median) if in_kernel else "")
 
 
 def rows_of(scenario, result, settings):

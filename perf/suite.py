@@ -22,8 +22,8 @@ import report
 from harness import Failure, progress, say
 
 # In the order of the report.
-SCENARIOS = ("fan_out", "unshaped", "line_rate", "fan_in_pairs", "latency", "broadcast", "storm",
-             "idle")
+SCENARIOS = ("line_rate", "unshaped", "fan_out", "flatness", "fan_in_pairs", "latency",
+             "broadcast", "storm", "idle", "zero_copy")
 
 
 def parse():
@@ -59,7 +59,7 @@ def shown(name):
 
 
 def run_cell(options, scenario, cell):
-    """The samples of each contender, a round each. A contender that fails is out, with its reason."""
+    """The samples of each contender, a round each. One that fails is out, with its reason."""
     contenders = [one for one in scenario.contenders(options, cell)
                   if options.contenders.search(one.name)]
     outcome = {one.name: {"samples": [], "failure": None} for one in contenders}

@@ -2,6 +2,7 @@
 #include <array>
 #include <string_view>
 
+#include "net/counter_text.h"
 #include "stack/stack_transport.h"
 
 namespace millrace {
@@ -13,26 +14,17 @@ constexpr std::array<std::string_view, frame_fault_count> fault_names{
     "bad_ip_checksum", "fragment",   "bad_source",        "ipv6_extension", "unknown_protocol",
     "bad_arp"};
 
-void put(std::string& out, std::string_view name, uint64_t value) {
-    if (value == 0) return;
-    out += "  ";
-    out += name;
-    out += ' ';
-    out += std::to_string(value);
-    out += '\n';
-}
-
 }  // namespace
 
 // Names and members stand side by side, so that none gets another one's name.
-#define MR_PUT(counters, name) put(out, #name, (counters).name.read())
+#define MR_PUT(counters, name) put_count(out, #name, (counters).name.read())
 
 namespace {
 
 void put_frames_in(std::string& out, const StackCounters& stack) {
     MR_PUT(stack, frames_in);
     for (size_t fault = 1; fault < fault_names.size(); ++fault) {
-        put(out, "dropped_" + std::string(fault_names[fault]), stack.frame_faults[fault].read());
+        put_count(out, "dropped_" + std::string(fault_names[fault]), stack.frame_faults[fault].read());
     }
     MR_PUT(stack, device_bad_checksum);
     MR_PUT(stack, foreign_mac);
@@ -144,17 +136,6 @@ void put_link(std::string& out, const LinkCounters& link) {
     MR_PUT(link, transmit_refused);
 }
 
-void put_transport(std::string& out, const TransportCounters& transport) {
-    MR_PUT(transport, accepted);
-    MR_PUT(transport, connected);
-    MR_PUT(transport, closed);
-    MR_PUT(transport, accept_failures);
-    MR_PUT(transport, bytes_received);
-    MR_PUT(transport, bytes_sent);
-    MR_PUT(transport, receives);
-    MR_PUT(transport, sends);
-}
-
 }  // namespace
 
 #undef MR_PUT
@@ -182,14 +163,14 @@ std::string StackTransport::describe() const {
 
 void StackTransport::dump(std::string& out) const {
     out += describe() + "\nnow\n";
-    put(out, "connections", connection_count_);
-    put(out, "connections_in_memory", alive_count_);
-    put(out, "half_open", half_opens_.count());
-    put(out, "time_wait", time_waits_.count());
-    put(out, "flow_table_entries", flows_.count());
-    put(out, "neighbors", neighbors_.count());
-    put(out, "timers", wheel_.started_count());
-    put(out, "link_full", output_.empty() ? 0 : 1);
+    put_count(out, "connections", connection_count_);
+    put_count(out, "connections_in_memory", alive_count_);
+    put_count(out, "half_open", half_opens_.count());
+    put_count(out, "time_wait", time_waits_.count());
+    put_count(out, "flow_table_entries", flows_.count());
+    put_count(out, "neighbors", neighbors_.count());
+    put_count(out, "timers", wheel_.started_count());
+    put_count(out, "link_full", output_.empty() ? 0 : 1);
     for (const Listeners::Place& place : listeners_.places()) {
         out += "  listening " + place.address.text() + " port " + std::to_string(place.port) + '\n';
     }
@@ -201,7 +182,6 @@ void StackTransport::dump(std::string& out) const {
     put_neighbors_and_frames_out(out, stack_counters_);
     out += "tcp\n";
     put_tcp(out, tcp_counters_);
-    out += "transport\n";
     put_transport(out, counters_);
 }
 

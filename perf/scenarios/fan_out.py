@@ -53,6 +53,13 @@ def tsc_hertz():
         return 0.0
 
 
+def sends_a_delivery(result, name):
+    cell = next(one for one in result["cells"] if one["name"] == name)
+    return {who: kept["samples"][-1]["sends_a_delivery"] for who, kept in
+            cell["contenders"].items()
+            if kept["samples"] and "sends_a_delivery" in kept["samples"][-1]}
+
+
 def remarks(result):
     """What is asked of DPDK is in cycles, and of all in relation to QoS 0."""
     medians = {cell["name"]: reports.medians_of(cell) for cell in result["cells"]}
@@ -65,6 +72,8 @@ def remarks(result):
         if "QoS 1" in name:
             lines += ["- %s, %s: %.2f of its QoS 0." % (name, one, found[one] / lower[one])
                       for one in found if lower.get(one)]
+        lines += ["- %s, %s: %.3f sends a delivery." % (name, one, sends)
+                  for one, sends in sends_a_delivery(result, name).items()]
         if found.get("mosquitto") and found.get("millrace io_uring"):
             lines.append("- %s: io_uring does %.1f times what mosquitto does." % (
                 name, found["millrace io_uring"] / found["mosquitto"]))

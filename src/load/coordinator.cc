@@ -292,7 +292,8 @@ LoadReport Coordinator::report() {
     if (server_measure_begin_ && server_measure_end_ && server_before_connecting_ &&
         server_connected_) {
         report_.server = LoadServerUse{
-            server_measure_end_->processor_seconds - server_measure_begin_->processor_seconds,
+            server_measure_end_->user_seconds - server_measure_begin_->user_seconds,
+            server_measure_end_->system_seconds - server_measure_begin_->system_seconds,
             static_cast<int64_t>(server_connected_->memory_bytes) -
                 static_cast<int64_t>(server_before_connecting_->memory_bytes)};
     }

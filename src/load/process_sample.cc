@@ -38,7 +38,7 @@ std::optional<uint64_t> kilobytes_after(std::string_view status, std::string_vie
 
 }  // namespace
 
-std::optional<uint64_t> processor_ticks_of(std::string_view stat) {
+std::optional<ProcessorTicks> processor_ticks_of(std::string_view stat) {
     // The program's name stands in parentheses and may hold anything, so that the fields are
     // counted from its end: state is the third of all, utime the 14th, stime the 15th.
     const size_t name_end = stat.rfind(')');
@@ -54,7 +54,7 @@ std::optional<uint64_t> processor_ticks_of(std::string_view stat) {
     if (!user || space == std::string_view::npos) return std::nullopt;
     const std::optional<uint64_t> system = number_at(skip_spaces(rest.substr(space)));
     if (!system) return std::nullopt;
-    return *user + *system;
+    return ProcessorTicks{*user, *system};
 }
 
 std::optional<uint64_t> memory_bytes_of(std::string_view status) {
@@ -68,11 +68,12 @@ std::optional<ProcessSample> ProcessSample::take(uint32_t pid) {
     const std::optional<std::string> stat = read_text(folder + "/stat");
     const std::optional<std::string> status = read_text(folder + "/status");
     if (!stat || !status) return std::nullopt;
-    const std::optional<uint64_t> ticks = processor_ticks_of(*stat);
+    const std::optional<ProcessorTicks> ticks = processor_ticks_of(*stat);
     const std::optional<uint64_t> memory = memory_bytes_of(*status);
     if (!ticks || !memory) return std::nullopt;
     const double ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
-    return ProcessSample{static_cast<double>(*ticks) / ticks_per_second, *memory};
+    return ProcessSample{static_cast<double>(ticks->user) / ticks_per_second,
+                         static_cast<double>(ticks->system) / ticks_per_second, *memory};
 }
 
 }  // namespace millrace

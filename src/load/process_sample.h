@@ -10,14 +10,21 @@
 namespace millrace {
 
 struct ProcessSample {
-    double processor_seconds = 0;  // user and system time; the kernel counts in ticks of 10 ms
+    // Processor time; the kernel counts in ticks of 10 ms. What it did for the network in this
+    // process's turn, softirqs included, is system time.
+    double user_seconds = 0;
+    double system_seconds = 0;
     uint64_t memory_bytes = 0;     // VmRSS and HugetlbPages
 
     static std::optional<ProcessSample> take(uint32_t pid);
 };
 
-// utime + stime, in ticks, of the text of /proc/PID/stat.
-std::optional<uint64_t> processor_ticks_of(std::string_view stat);
+struct ProcessorTicks {
+    uint64_t user;
+    uint64_t system;
+};
+// utime and stime of the text of /proc/PID/stat.
+std::optional<ProcessorTicks> processor_ticks_of(std::string_view stat);
 // VmRSS + HugetlbPages, in bytes, of the text of /proc/PID/status.
 std::optional<uint64_t> memory_bytes_of(std::string_view status);
 

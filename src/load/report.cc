@@ -52,7 +52,7 @@ uint64_t work_count(const LoadReport& report) {
 }
 
 double work_per_processor_second(const LoadReport& report) {
-    const double seconds = report.server->processor_seconds;
+    const double seconds = report.server->processor_seconds();
     return seconds <= 0 ? 0 : static_cast<double>(work_count(report)) / seconds;
 }
 
@@ -239,7 +239,7 @@ std::string LoadReport::to_text() const {
     }
     if (server) {
         fmt::format_to(out, "broker: {:.2f} CPU s, {:.0f} {}/CPU s, {:.0f} bytes/connection\n",
-                       server->processor_seconds, work_per_processor_second(*this),
+                       server->processor_seconds(), work_per_processor_second(*this),
                        messages ? "deliveries" : "connects", memory_per_connection(*this));
     }
     if (interrupted) text += "interrupted\n";
@@ -265,7 +265,9 @@ std::string LoadReport::to_json() const {
     line.add("rounds", rounds_json(*this));
     if (messages) add_messages_json(line, *this);
     if (server) {
-        line.add_decimal("server_cpu_s", server->processor_seconds);
+        line.add_decimal("server_cpu_s", server->processor_seconds());
+        line.add_decimal("server_cpu_user_s", server->user_seconds);
+        line.add_decimal("server_cpu_system_s", server->system_seconds);
         line.add_decimal(messages ? "deliveries_per_server_cpu_s" : "connects_per_server_cpu_s",
                          work_per_processor_second(*this));
         line.add("server_memory_growth_bytes", server->memory_growth_bytes);

@@ -56,8 +56,11 @@ struct LoadMessages {
 
 // The broker's process.
 struct LoadServerUse {
-    double processor_seconds = 0;     // in the measured phase; connect and storm: connecting
+    double user_seconds = 0;          // in the measured phase; connect and storm: connecting
+    double system_seconds = 0;        // likewise
     int64_t memory_growth_bytes = 0;  // from before connecting until all were connected
+
+    double processor_seconds() const { return user_seconds + system_seconds; }
 };
 
 struct LoadReport {

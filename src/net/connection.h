@@ -60,6 +60,7 @@ struct Connection {
     bool peer_finished : 1 = false;       // nothing more will be received
     bool send_failed : 1 = false;         // what was received before is still to be read
     bool send_plain : 1 = false;          // zero copy was refused once
+    bool route_copies : 1 = false;        // the kernel copied all the same: zero copy only costs
     bool awaits_room : 1 = false;         // `sending` stands for a wait for room to send
     bool told_closed : 1 = false;         // `closed` has been delivered
     CloseReason close_reason = CloseReason::none;

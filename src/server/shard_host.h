@@ -107,8 +107,7 @@ private:
     void log_state() {
         ++states_logged_;
         std::string text;
-        if constexpr (requires { net_.dump(text); }) net_.dump(text);
-        else text = net_.describe();
+        net_.dump(text);
         for (size_t begin = 0; begin < text.size();) {
             const size_t end = std::min(text.find('\n', begin), text.size());
             log_info("shard {}: {}", index_, std::string_view(text).substr(begin, end - begin));

@@ -155,6 +155,32 @@ TEST_CASE("uring: zero-copy sends carry the right bytes and hold their blocks") 
     }
 }
 
+TEST_CASE("uring: where the kernel copies all the same, zero copy ends with the first sends") {
+    UringTransportOptions options = Shard::small();
+    options.zero_copy_bytes_min = 1'000;
+    Shard shard;
+    if (!shard.make(options)) return;
+    shard.listen();
+    Peer peer;
+    Peer other_peer;
+    Connection& connection = shard.accept_one(peer, 64 * 1024);
+    Connection& other = shard.accept_one(other_peer, 64 * 1024);
+    const std::string text = pattern(100'000);
+    send_pieces(shard, connection, text, 20'000, true);
+    CHECK(shard.gather(peer, text.size()) == text);
+    CHECK(shard.run_until([&] { return connection.operations == 1; }));
+    if (shard.net->counters().sends_zero_copy_copied.read() == 0) return;  // not told, or not so
+    const uint64_t first = shard.net->counters().sends_zero_copy.read();
+    send_pieces(shard, connection, text, 20'000, true);
+    CHECK(shard.gather(peer, text.size()) == text);
+    CHECK(shard.net->counters().sends_zero_copy.read() == first);
+    // Another connection may go another way.
+    send_pieces(shard, other, text, 20'000, true);
+    CHECK(shard.gather(other_peer, text.size()) == text);
+    CHECK(shard.net->counters().sends_zero_copy.read() > first);
+    CHECK(shard.run_until([&] { return other.operations == 1; }));
+}
+
 TEST_CASE("uring: closing in the middle of zero-copy sends waits for what the kernel holds") {
     UringTransportOptions options = Shard::small();
     options.zero_copy_bytes_min = 1'000;

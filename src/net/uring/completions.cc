@@ -223,6 +223,7 @@ void UringTransport::on_zero_copy(ZeroCopySend& send, int result, uint32_t flags
     if ((flags & IORING_CQE_F_NOTIF) != 0) {
         if ((static_cast<uint32_t>(result) & notification_copied) != 0) {
             counters_.sends_zero_copy_copied.add();
+            connection.route_copies = true;
         }
     } else {
         connection.sending = false;

@@ -158,7 +158,7 @@ bool UringTransport::start_gathered_send(Connection& connection) {
 ZeroCopySend* UringTransport::try_zero_copy(Connection& connection, uint32_t slot_count,
                                             uint64_t bytes, bool supported) {
     if (fixed_buffers_ == nullptr || !supported || zero_copy_refused_) return nullptr;
-    if (bytes < options_.zero_copy_bytes_min) return nullptr;
+    if (bytes < options_.zero_copy_bytes_min || connection.route_copies) return nullptr;
     if (connection.send_plain) {
         connection.send_plain = false;
         return nullptr;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "net/counter_text.h"
 #include "net/uring/kernel_constants.h"
 #include "net/uring/sockets.h"
 #include "net/uring/submission.h"
@@ -115,6 +116,12 @@ std::string UringTransport::describe() const {
     }
     if (options_.napi_busy_poll_us > 0) line += napi_on_ ? ", napi" : ", napi not supported";
     return line;
+}
+
+void UringTransport::dump(std::string& out) const {
+    out += describe() + "\nnow\n";
+    put_count(out, "connections", connection_count());
+    put_transport(out, counters_);
 }
 
 Outcome<uint16_t> UringTransport::listen(const Endpoint& local) {
