@@ -19,8 +19,9 @@ class Bystanders:
         self.process = subprocess.Popen(
             ["taskset", "-c", str(harness.GENERATOR_CORE), options.millrace, "load", "connect",
              "--port", str(broker.port), "--connections", str(count), "--duration", "600",
-             "--keep-alive", "600", "--client-id-prefix", "bystander", "--source", "127.0.0.2-127.0.0.9", "--json", "--quiet"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+             "--keep-alive", "600", "--client-id-prefix", "bystander", "--source",
+             "127.0.0.2-127.0.0.9", "--json", "--quiet"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=harness.raise_open_file_limit)
 
     def await_connected(self, broker, timeout_s=60.0):

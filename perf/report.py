@@ -4,6 +4,7 @@
 import importlib
 
 import harness
+from contender import Cell
 from harness import Spread
 
 
@@ -66,7 +67,7 @@ def rows_of(scenario, result, settings):
             if faults:
                 text += " (%d of %d not ok)" % (faults, len(samples))
             rows.append([cell["name"], name, text, cpu_text(samples),
-                         *ratio_text(scenario, settings[cell["name"]], medians, name)])
+                         *ratio_text(scenario, settings.get(cell["name"], Cell("")), medians, name)])
     return rows
 
 
@@ -79,10 +80,11 @@ def section(options, result, drawn):
     scenario = scenario_of(result)
     settings = {cell.name: cell for cell in scenario.cells(options)}
     lines = ["## %s" % result["scenario"].replace("_", "-"), "", scenario.QUESTION, "",
+             *machine_lines(result),
              "%s, min / median / max of the rounds; ratio of medians to the floor. "
              "`perf/run.sh %s` repeats it." % (scenario.UNIT, result["scenario"].replace("_", "-")),
              ""]
-    lines += table_lines(["cell", "contender", scenario.UNIT, "its CPU", "to the floor", "asked"],
+    lines += table_lines(["cell", "contender", scenario.UNIT, "its CPU", "to the floor", "goal"],
                          rows_of(scenario, result, settings))
     if hasattr(scenario, "remarks"):
         lines += [""] + scenario.remarks(result)
@@ -91,15 +93,20 @@ def section(options, result, drawn):
     return lines + [""]
 
 
-def markdown(options, sheet, results, drawn):
-    lines = ["# Measured on %s" % sheet["date"], "",
-             "%(cores)d cores of %(processor)s, %(memory)s, Linux %(kernel)s, "
-             "%(congestion_control)s; load average at the start %(load_average_at_start)s." % sheet,
-             "%(millrace)s (commit %(commit)s), %(mosquitto)s." % sheet, "",
-             "%d rounds of %d s in turns. The measured process has the first core, the generator the "
-             "second." % (options.rounds, options.seconds), ""]
+def machine_lines(result):
+    sheet = result["machine"]
+    lines = ["%(cores)d cores of %(processor)s, %(memory)s, Linux %(kernel)s, "
+             "%(congestion_control)s; load average at the start %(load_average_at_start)s. "
+             "%(millrace)s (commit %(commit)s), %(mosquitto)s; %(date)s." % sheet,
+             "%d rounds of %d s in turns." % (result["rounds"], result["measured_seconds"])]
     if float(sheet["load_average_at_start"].split()[0]) > harness.BUSY_LOAD_AVERAGE:
-        lines += ["**The machine was busy: what depends on time is not a claim.**", ""]
+        lines.append("**The machine was busy: what depends on time is not a claim.**")
+    return lines + [""]
+
+
+def markdown(options, results, drawn):
+    lines = ["# Measured side by side", "",
+             "The measured process has the first core, the generator the second.", ""]
     for result in results:
         lines += section(options, result, drawn)
     return "\n".join(lines)

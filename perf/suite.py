@@ -95,12 +95,28 @@ def run_scenario(options, name):
 def write_down(options, sheet, results):
     os.makedirs(options.results, exist_ok=True)
     for result in results:
-        path = os.path.join(options.results, result["scenario"] + ".json")
-        with open(path, "w") as out:
-            json.dump({"arguments": sys.argv[1:], "machine": sheet, **result}, out, indent=1)
+        result.update(arguments=sys.argv[1:], machine=sheet, rounds=options.rounds,
+                      measured_seconds=options.seconds)
+        with open(os.path.join(options.results, result["scenario"] + ".json"), "w") as out:
+            json.dump(result, out, separators=(",", ":"))
             out.write("\n")
+    return write_report(options, all_results(options.results))
+
+
+def all_results(folder):
+    """Also of earlier runs into the same folder."""
+    results = []
+    for name in SCENARIOS:
+        path = os.path.join(folder, name + ".json")
+        if os.path.exists(path):
+            with open(path) as file:
+                results.append(json.load(file))
+    return results
+
+
+def write_report(options, results):
     drawn = plots.draw(options.results, results)
-    text = report.markdown(options, sheet, results, drawn)
+    text = report.markdown(options, results, drawn)
     with open(os.path.join(options.results, "report.md"), "w") as out:
         out.write(text)
     say(text)

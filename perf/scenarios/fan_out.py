@@ -61,23 +61,26 @@ def sends_a_delivery(result, name):
 
 
 def remarks(result):
-    """What is asked of DPDK is in cycles, and of all in relation to QoS 0."""
+    """In cycles, sends, and multiples of one another."""
     medians = {cell["name"]: reports.medians_of(cell) for cell in result["cells"]}
-    hertz, lines = tsc_hertz(), []
+    hertz = tsc_hertz()
+    lines = ["| cell | time-stamp cycles a delivery, dpdk | sends a delivery, io_uring / dpdk | "
+             "share of its QoS 0, io_uring / dpdk | io_uring to mosquitto |",
+             "| --- | --- | --- | --- | --- |"]
+    ours = ("millrace io_uring", "millrace dpdk")
     for name, found in medians.items():
-        if hertz and found.get("millrace dpdk"):
-            lines.append("- %s over DPDK: %.0f time-stamp cycles a delivery." % (
-                name, hertz / found["millrace dpdk"]))
-        lower = medians.get(name.replace("QoS 1", "QoS 0"), {})
-        if "QoS 1" in name:
-            lines += ["- %s, %s: %.2f of its QoS 0." % (name, one, found[one] / lower[one])
-                      for one in found if lower.get(one)]
-        lines += ["- %s, %s: %.3f sends a delivery." % (name, one, sends)
-                  for one, sends in sends_a_delivery(result, name).items()]
-        if found.get("mosquitto") and found.get("millrace io_uring"):
-            lines.append("- %s: io_uring does %.1f times what mosquitto does." % (
-                name, found["millrace io_uring"] / found["mosquitto"]))
+        lower = medians.get(name.replace("QoS 1", "QoS 0"), {}) if "QoS 1" in name else {}
+        sends = sends_a_delivery(result, name)
+        lines.append("| %s | %s | %s | %s | %s |" % (
+            name, quotient(hertz, found.get(ours[1]), 0),
+            " / ".join("%.3f" % sends[one] if one in sends else "-" for one in ours),
+            " / ".join(quotient(found.get(one), lower.get(one), 2) for one in ours),
+            quotient(found.get(ours[0]), found.get("mosquitto"), 1)))
     return lines
+
+
+def quotient(above, below, decimals):
+    return "%.*f" % (decimals, above / below) if above and below else "-"
 
 
 def plots_of(result, window):
