@@ -6,6 +6,7 @@ import os
 from harness import Spread, progress
 
 COLORS = {"millrace io_uring": "#1f77b4", "millrace dpdk": "#2ca02c", "mosquitto": "#d62728"}
+OF_FLOORS = "#7f7f7f"
 
 
 def pyplot():
@@ -17,6 +18,10 @@ def pyplot():
     matplotlib.use("Agg")
     from matplotlib import pyplot as plot
     return plot
+
+
+def color_of(name):
+    return COLORS.get(name, OF_FLOORS)
 
 
 def draw(folder, results):
@@ -64,7 +69,7 @@ def paint_lines(axes, lines):
         below = [point[2] - point[1] for point in points]
         above = [point[3] - point[2] for point in points]
         axes.errorbar(at, middle, yerr=[below, above], marker="o", capsize=3, label=name,
-                      color=COLORS.get(name))
+                      color=color_of(name))
 
 
 def paint_curves(axes, curves, unit):
@@ -73,7 +78,7 @@ def paint_curves(axes, curves, unit):
         points = [(1 / (1 - percentile / 100), value) for percentile, value in curve
                   if percentile < 100]
         axes.plot([point[0] for point in points], [point[1] for point in points], label=name,
-                  color=COLORS.get(name))
+                  color=color_of(name))
     axes.set_xscale("log")
     axes.set_yscale("log")
     ticks = [0, 90, 99, 99.9, 99.99, 99.999]

@@ -81,7 +81,7 @@ def plot_of(cell):
             ordered = sorted(kept["samples"], key=lambda one: one["value"])
             curve = ordered[len(ordered) // 2]["curve"]
             axes.plot([point[1] for point in curve], [point[0] for point in curve], label=name,
-                      color=pictures.COLORS.get(name))
+                      color=pictures.color_of(name))
         axes.set_xlabel("ms after the publish")
         axes.set_ylabel("% of receivers")
         axes.set_title("One broadcast %s connections" % cell["name"])

@@ -45,7 +45,9 @@ def plots(result):
 
     def paint(axes):
         for text, lines in (("receivers", by_receivers), ("bystanders", by_bystanders)):
-            pictures.paint_lines(axes, {text: points for points in lines.values()})
+            for points in lines.values():
+                axes.plot([point[0] for point in points], [point[2] for point in points],
+                          marker="o", label=text)
         axes.set_xscale("log")
         axes.set_ylim(bottom=0)
         axes.set_xlabel("receivers, or bystanders of 100 receivers")
