@@ -90,7 +90,9 @@ apt_get() {
 apt_get update
 apt_get install --no-install-recommends "${missing[@]}"
 
-# Not at the next boot either. Only where this run brought the broker in.
-if [[ " ${missing[*]} " == *" mosquitto "* ]] && [[ -d /run/systemd/system ]]; then
-    "${as_root[@]}" systemctl disable --now mosquitto.service
-fi
+# Not at the next boot either. Only where this run brought the server in.
+for package in mosquitto nginx-light; do
+    if [[ " ${missing[*]} " == *" $package "* ]] && [[ -d /run/systemd/system ]]; then
+        "${as_root[@]}" systemctl disable --now "${package%-light}.service"
+    fi
+done
