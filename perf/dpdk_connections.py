@@ -127,7 +127,9 @@ def main():
     ended = None
     for count in options.counts:
         try:
-            reports = [one_broadcast(options, count, payload) for payload in options.payloads]
+            reports = [dpdk_harness.repeat_after_driver_fault(
+                lambda payload=payload: one_broadcast(options, count, payload))
+                for payload in options.payloads]
         except Failure as failure:
             ended = "%d connections: %s" % (count, failure)
             break

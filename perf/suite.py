@@ -69,7 +69,7 @@ def run_cell(options, scenario, cell):
             if kept["failure"]:
                 continue
             try:
-                sample = contender.run()
+                sample = dpdk_harness.repeat_after_driver_fault(contender.run)
             except (Failure, OSError) as failure:
                 kept["failure"] = str(failure)
                 progress("%s, %s: %s" % (cell.name, contender.name, failure))
