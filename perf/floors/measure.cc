@@ -39,23 +39,7 @@ void end_at_the_latest_after(double seconds) {
     if (::setitimer(ITIMER_REAL, &timer, nullptr) != 0) fail_with_errno("setitimer");
 }
 
-void JsonLine::add(const char* name, uint64_t value) {
-    add_json(name, fmt::format("{}", value));
-}
-
-void JsonLine::add(const char* name, double value) {
-    add_json(name, fmt::format("{:.6f}", value));
-}
-
-void JsonLine::add_text(const char* name, const std::string& value) {
-    add_json(name, "\"" + value + "\"");
-}
-
-void JsonLine::add_json(const char* name, const std::string& json) {
-    fields_ += fmt::format(R"({}"{}": {})", fields_.empty() ? "" : ", ", name, json);
-}
-
-void JsonLine::add_cost(const Moment& from, const Moment& to, const char* what, uint64_t count) {
+void Report::add_cost(const Moment& from, const Moment& to, const char* what, uint64_t count) {
     const double wall_s = (to.wall - from.wall).seconds();
     const double user_s = to.user_s - from.user_s;
     const double system_s = to.system_s - from.system_s;
@@ -63,16 +47,16 @@ void JsonLine::add_cost(const Moment& from, const Moment& to, const char* what, 
     const auto by = [count](double seconds) {
         return seconds > 0 ? static_cast<double>(count) / seconds : 0.0;
     };
-    add("wall_s", wall_s);
-    add("user_s", user_s);
-    add("system_s", system_s);
-    add("cpu_s", cpu_s);
-    add(fmt::format("{}_per_s", what).c_str(), by(wall_s));
-    add(fmt::format("{}_per_cpu_s", what).c_str(), by(cpu_s));
+    add_decimal("wall_s", wall_s, 6);
+    add_decimal("user_s", user_s, 6);
+    add_decimal("system_s", system_s, 6);
+    add_decimal("cpu_s", cpu_s, 6);
+    add_decimal(fmt::format("{}_per_s", what), by(wall_s), 6);
+    add_decimal(fmt::format("{}_per_cpu_s", what), by(cpu_s), 6);
 }
 
-void JsonLine::print() const {
-    fmt::print("{{{}}}\n", fields_);
+void Report::print() const {
+    fmt::print("{}\n", object());
     std::fflush(stdout);
 }
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
+#include "base/json_line.h"
 #include "runtime/clock.h"
 
 namespace millrace::floors {
@@ -25,18 +25,11 @@ inline Duration duration_of(double seconds) {
 // Ends the process with an error if it's still there after `seconds`, wherever it hangs.
 void end_at_the_latest_after(double seconds);
 
-class JsonLine {
+class Report : public JsonLine {
 public:
-    void add(const char* name, uint64_t value);
-    void add(const char* name, double value);
-    void add_text(const char* name, const std::string& value);  // nothing in it needs escaping
-    void add_json(const char* name, const std::string& json);
     // wall_s, user_s, system_s and cpu_s between the two, and `count` of `what` by each.
     void add_cost(const Moment& from, const Moment& to, const char* what, uint64_t count);
     void print() const;
-
-private:
-    std::string fields_;
 };
 
 }  // namespace millrace::floors

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/histogram.h"
+#include "base/latency_curve.h"
 #include "commands.h"
 #include "measure.h"
 
@@ -19,10 +20,6 @@ namespace {
 
 constexpr size_t buffer_bytes = 256 * 1024;
 constexpr Duration drain_max = Duration::s(1);  // at the end, for what is still outstanding
-constexpr double curve_percentiles[] = {0,     5,      10,    20,     25,     30,    40,   50,
-                                        60,    70,     75,    80,     85,     90,    92.5, 95,
-                                        97.5,  98.5,   99,    99.25,  99.5,   99.75, 99.9, 99.925,
-                                        99.95, 99.975, 99.99, 99.995, 99.999, 100};
 
 double us(int64_t nanoseconds) {
     return static_cast<double>(nanoseconds) / 1e3;
@@ -153,35 +150,26 @@ private:
                            us(latency_.max()));
     }
 
-    std::string curve() const {
-        std::string points;
-        for (const double percent : curve_percentiles) {
-            const int64_t value = percent == 0 ? latency_.min() : latency_.percentile(percent);
-            points += fmt::format("{}[{}, {:.3f}]", points.empty() ? "" : ", ", percent, us(value));
-        }
-        return "[" + points + "]";
-    }
-
     void report(const Moment& from, const Moment& to) const {
         const double rate = static_cast<double>(latency_.count()) / options_.seconds;
-        JsonLine line;
-        line.add("connections", uint64_t{options_.connections});
-        line.add("message_bytes", uint64_t{options_.bytes});
-        line.add("window", uint64_t{is_open_loop_ ? 0 : options_.window});
-        line.add("rate", options_.per_second);
+        Report line;
+        line.add("connections", options_.connections);
+        line.add("message_bytes", options_.bytes);
+        line.add("window", is_open_loop_ ? 0 : options_.window);
+        line.add_decimal("rate", options_.per_second, 6);
         line.add("round_trips", latency_.count());
-        line.add("round_trips_per_s", rate);
+        line.add_decimal("round_trips_per_s", rate, 6);
         line.add("lost", outstanding_);
         line.add("sent_with_warm_up", sent_);
         line.add("bytes_sent", sent_ * options_.bytes);
         line.add("bytes_received", bytes_received_);
         line.add_cost(from, to, "messages", sent_ - outstanding_);
         if (is_open_loop_) {
-            line.add("behind_schedule_p99.9_us", us(behind_.percentile(99.9)));
-            line.add("behind_schedule_max_us", us(behind_.max()));
+            line.add_decimal("behind_schedule_p99.9_us", us(behind_.percentile(99.9)));
+            line.add_decimal("behind_schedule_max_us", us(behind_.max()));
         }
-        line.add_json("latency_us", latencies());
-        line.add_json("curve", curve());
+        line.add("latency_us", latencies());
+        line.add("curve", curve_json(latency_curve(latency_), 1e3));
         line.print();
     }
 

@@ -74,7 +74,7 @@ private:
     }
 
     void report(const Moment& from, const Moment& to) const {
-        JsonLine line;
+        Report line;
         line.add("bytes", bytes_);
         line.add("bytes_a_receiver_min", *std::min_element(bytes_of_.begin(), bytes_of_.end()));
         line.add("bytes_a_receiver_max", *std::max_element(bytes_of_.begin(), bytes_of_.end()));

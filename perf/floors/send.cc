@@ -196,7 +196,7 @@ private:
                     {reinterpret_cast<const uint8_t*>(&window_bytes), sizeof(window_bytes)});
     }
 
-    uint64_t messages_a_window() const { return uint64_t{options_.receivers} * options_.window; }
+    uint64_t messages_a_window() const { return options_.receivers * options_.window; }
 
     template <class SendEngine>
     void measure(SendEngine& engine) {
@@ -226,16 +226,18 @@ private:
         const uint64_t messages = windows * messages_a_window();
         const double by_message = 1 / static_cast<double>(messages);
         counts.system_calls += windows;  // the answers read
-        JsonLine line;
-        line.add_text("engine", options_.engine == Engine::write ? "write" : "uring");
-        line.add("receivers", uint64_t{options_.receivers});
-        line.add("message_bytes", uint64_t{options_.bytes});
-        line.add("window", uint64_t{options_.window});
-        line.add_json("coalesce", options_.coalesce ? "true" : "false");
+        Report line;
+        line.add_word("engine", options_.engine == Engine::write ? "write" : "uring");
+        line.add("receivers", options_.receivers);
+        line.add("message_bytes", options_.bytes);
+        line.add("window", options_.window);
+        line.add("coalesce", options_.coalesce);
         line.add("messages", messages);
         line.add_cost(from, to, "messages", messages);
-        line.add("system_calls_per_message", static_cast<double>(counts.system_calls) * by_message);
-        line.add("ring_entries_per_message", static_cast<double>(counts.ring_entries) * by_message);
+        line.add_decimal("system_calls_per_message",
+                         static_cast<double>(counts.system_calls) * by_message, 6);
+        line.add_decimal("ring_entries_per_message",
+                         static_cast<double>(counts.ring_entries) * by_message, 6);
         line.add("bytes_with_warm_up", windows_ * messages_a_window() * options_.bytes);
         line.print();
     }

@@ -1,9 +1,10 @@
 #include "load/report.h"
 
-#include <array>
 #include <iterator>
 
 #include <fmt/format.h>
+
+#include "base/json_line.h"
 
 namespace millrace {
 namespace {
@@ -18,22 +19,6 @@ const char* mode_name(LoadMode mode) {
     }
     return "";
 }
-
-// The percents of a curve, in thousandths: 0, 1, 2 and 5; every fifth from 10; from 90 on a step is
-// a tenth of what is left to 100, and again from 99, 99.9 and 99.99.
-constexpr std::array<uint32_t, 58> curve_thousandths = [] {
-    std::array<uint32_t, 58> points{0, 1'000, 2'000, 5'000};
-    size_t count = 4;
-    uint32_t at = 10'000;
-    for (; at < 90'000; at += 5'000) points[count++] = at;
-    for (uint32_t step = 1'000; step > 0; step /= 10) {
-        for (uint32_t tenth = 0; tenth < 9; ++tenth, at += step) points[count++] = at;
-    }
-    points[count++] = at;
-    points[count++] = 100'000;
-    return points;
-}();
-static_assert(curve_thousandths[56] == 99'999 && curve_thousandths[57] == 100'000);
 
 double milliseconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; }
 
@@ -63,46 +48,15 @@ double memory_per_connection(const LoadReport& report) {
            static_cast<double>(connected);
 }
 
-// [[percent,milliseconds],...]
-std::string curve_json(const std::vector<LatencyPoint>& curve) {
-    std::string text = "[";
-    for (const LatencyPoint& point : curve) {
-        if (text.size() > 1) text += ",";
-        fmt::format_to(std::back_inserter(text), "[{},{:.3f}]", point.percent,
-                       milliseconds(point.latency_ns));
-    }
-    return text + "]";
+void add_latency(JsonLine& line, std::string_view what, const LatencySummary& latency) {
+    const auto named = [&](std::string_view part) { return fmt::format("{}_{}", what, part); };
+    line.add_decimal(named("min_ms"), milliseconds(latency.min_ns));
+    line.add_decimal(named("p50_ms"), milliseconds(latency.p50_ns));
+    line.add_decimal(named("p99_ms"), milliseconds(latency.p99_ns));
+    line.add_decimal(named("p999_ms"), milliseconds(latency.p999_ns));
+    line.add_decimal(named("max_ms"), milliseconds(latency.max_ns));
+    line.add(named("curve"), curve_json(latency.curve, 1e6));
 }
-
-// Builds `"name":value` pairs in their order.
-class JsonLine {
-public:
-    template <class Value>
-    void add(std::string_view name, const Value& value) {
-        fmt::format_to(std::back_inserter(text_), "{}\"{}\":{}", separator_, name, value);
-        separator_ = ",";
-    }
-    void add_decimal(std::string_view name, double value) {
-        add(name, fmt::format("{:.3f}", value));
-    }
-    void add_word(std::string_view name, std::string_view word) {
-        add(name, fmt::format("\"{}\"", word));
-    }
-    void add_latency(std::string_view what, const LatencySummary& latency) {
-        const auto named = [&](std::string_view part) { return fmt::format("{}_{}", what, part); };
-        add_decimal(named("min_ms"), milliseconds(latency.min_ns));
-        add_decimal(named("p50_ms"), milliseconds(latency.p50_ns));
-        add_decimal(named("p99_ms"), milliseconds(latency.p99_ns));
-        add_decimal(named("p999_ms"), milliseconds(latency.p999_ns));
-        add_decimal(named("max_ms"), milliseconds(latency.max_ns));
-        add(named("curve"), curve_json(latency.curve));
-    }
-    std::string object() const { return "{" + text_ + "}"; }
-
-private:
-    std::string text_;
-    std::string_view separator_;
-};
 
 std::string latency_text(const LatencySummary& latency) {
     return fmt::format("p50 {:.3f} ms, p99 {:.3f} ms, p99.9 {:.3f} ms, max {:.3f} ms",
@@ -170,7 +124,7 @@ void add_messages_json(JsonLine& line, const LoadReport& report) {
     line.add_decimal("deliveries_per_s", per_second(messages.delivered, messages.duration));
     line.add_decimal("publishes_per_s", per_second(messages.published, messages.duration));
     line.add_decimal("payload_mb_per_s", megabytes_per_second(report));
-    line.add_latency("delivery_latency", messages.latency);
+    add_latency(line, "delivery_latency", messages.latency);
 }
 
 std::string rounds_json(const LoadReport& report) {
@@ -182,7 +136,7 @@ std::string rounds_json(const LoadReport& report) {
         line.add_decimal("last_connack_s", round.time_to_last_connack.seconds());
         line.add_decimal("connects_per_s",
                          per_second(round.connected, round.time_to_last_connack));
-        line.add_latency("connack_latency", round.connack_latency);
+        add_latency(line, "connack_latency", round.connack_latency);
         if (text.size() > 1) text += ",";
         text += line.object();
     }
@@ -192,23 +146,14 @@ std::string rounds_json(const LoadReport& report) {
 }  // namespace
 
 LatencySummary LatencySummary::of(const Histogram& histogram) {
-    LatencySummary summary{
+    return {
         .min_ns = histogram.min(),
         .p50_ns = histogram.percentile(50),
         .p99_ns = histogram.percentile(99),
         .p999_ns = histogram.percentile(99.9),
         .max_ns = histogram.max(),
-        .curve = {},
+        .curve = latency_curve(histogram),
     };
-    if (histogram.count() == 0) return summary;
-    summary.curve.reserve(curve_thousandths.size());
-    for (const uint32_t thousandths : curve_thousandths) {
-        const double percent = thousandths / 1'000.0;
-        // percentile(0) would be the end of the smallest value's counter.
-        summary.curve.push_back(
-            {percent, thousandths == 0 ? histogram.min() : histogram.percentile(percent)});
-    }
-    return summary;
 }
 
 bool LoadReport::succeeded() const {

@@ -9,16 +9,12 @@
 #include <vector>
 
 #include "base/histogram.h"
+#include "base/latency_curve.h"
 #include "base/time.h"
 #include "load/options.h"
 #include "load/totals.h"
 
 namespace millrace {
-
-struct LatencyPoint {
-    double percent = 0;
-    int64_t latency_ns = 0;  // what that many percent don't exceed
-};
 
 struct LatencySummary {
     int64_t min_ns = 0;
@@ -26,8 +22,6 @@ struct LatencySummary {
     int64_t p99_ns = 0;
     int64_t p999_ns = 0;
     int64_t max_ns = 0;
-    // The distribution, to be drawn: 58 points from (0, min) to (100, max), denser towards the
-    // end, neither coordinate ever falling. Empty without values.
     std::vector<LatencyPoint> curve;
 
     static LatencySummary of(const Histogram& histogram);
