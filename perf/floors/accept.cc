@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "measure.h"
+#include "server_loop.h"
 
 namespace millrace::floors {
 namespace {
@@ -87,29 +88,16 @@ public:
     explicit AcceptLoop(const AcceptOptions& options) : options_(options), buffer_(buffer_bytes) {}
 
     void run() {
-        const Socket ending = end_signal();
-        listening_ = listen_at(options_.local);
-        set_nonblocking(listening_);
-        poller_.add(listening_, EPOLLIN, static_cast<uint64_t>(listening_.descriptor()));
-        poller_.add(ending, EPOLLIN, static_cast<uint64_t>(ending.descriptor()));
         const Moment from = moment_now();
         Moment to = from;  // the last CONNACK: what comes after is clients that leave
-        const Instant end = from.wall + duration_of(options_.seconds);
-        for (bool goes_on = true; goes_on;) {
-            const Duration left = end - monotonic_now();
-            if (left <= Duration{}) break;
-            const uint64_t connects_before = connects_;
-            for (const epoll_event& event : poller_.wait(left.nanoseconds)) {
-                const int descriptor = static_cast<int>(event.data.u64);
-                if (descriptor == ending.descriptor())
-                    goes_on = false;
-                else if (descriptor == listening_.descriptor())
-                    accept_all();
-                else if (!serve(connections_[event.data.u64]))
-                    close(event.data.u64);
-            }
-            if (connects_ != connects_before) to = moment_now();
-        }
+        uint64_t connects_before = 0;
+        loop_.run(
+            options_.local, options_.seconds,
+            [this](Connection& connection) { return serve(connection); },
+            [&] {
+                if (connects_ != connects_before) to = moment_now();
+                connects_before = connects_;
+            });
         report(from, to);
     }
 
@@ -119,23 +107,6 @@ private:
         std::vector<uint8_t> partial;  // of a packet that came in parts
         uint8_t level = 0;             // set by its CONNECT
     };
-
-    void accept_all() {
-        for (;;) {
-            Socket accepted = accept_nonblocking(listening_);
-            if (!accepted.is_open()) return;
-            const auto place = static_cast<size_t>(accepted.descriptor());
-            if (place >= connections_.size()) connections_.resize(2 * place);
-            poller_.add(accepted, EPOLLIN, place);
-            connections_[place].socket = std::move(accepted);
-            ++accepted_;
-        }
-    }
-
-    void close(size_t place) {
-        connections_[place] = Connection{};
-        ++closed_;
-    }
 
     // False when the connection is to be closed.
     bool serve(Connection& connection) {
@@ -183,22 +154,18 @@ private:
     }
 
     void report(const Moment& from, const Moment& to) const {
-        JsonLine line;
-        line.add("accepted", accepted_);
+        Report line;
+        line.add("accepted", loop_.accepted());
         line.add("connects", connects_);
-        line.add("closed", closed_);
+        line.add("closed", loop_.closed());
         line.add_cost(from, to, "connects", connects_);
         line.print();
     }
 
     const AcceptOptions options_;
-    Poller poller_;
-    Socket listening_;
-    std::vector<Connection> connections_;  // by descriptor
+    ServerLoop<Connection> loop_;
     std::vector<uint8_t> buffer_;
-    uint64_t accepted_ = 0;
     uint64_t connects_ = 0;  // answered by a CONNACK
-    uint64_t closed_ = 0;
 };
 
 }  // namespace
