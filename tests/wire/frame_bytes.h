@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "wire/address.h"
+#include "wire/addresses.h"
 
 namespace millrace {
 
@@ -53,22 +54,6 @@ inline FrameBytes with_ipv4_checksum(FrameBytes frame) {
     const uint16_t sum = plain_sum(Bytes(frame).subspan(14, header_bytes));
     put_u16(frame, 24, static_cast<uint16_t>(~sum));
     return frame;
-}
-
-inline IpAddress ip(std::string_view text) {
-    const auto address = IpAddress::parse(text);
-    MR_ASSERT(address.has_value());
-    return *address;
-}
-inline MacAddress mac(std::string_view text) {
-    const auto address = MacAddress::parse(text);
-    MR_ASSERT(address.has_value());
-    return *address;
-}
-inline IpPrefix prefix(std::string_view text) {
-    const auto range = IpPrefix::parse(text);
-    MR_ASSERT(range.has_value());
-    return *range;
 }
 
 // The two hosts of captured_frames.h.
