@@ -199,6 +199,13 @@ void Mailbox::end_sleep() {
     }
 }
 
+bool Mailbox::has_mail() {
+    for (uint32_t from = 0; from <= mesh_.shard_count(); ++from) {
+        if (from != self_ && front(from).data() != nullptr) return true;
+    }
+    return false;
+}
+
 void Mailbox::find_arrived(Instant now) {
     MR_ASSERT(self_ < mesh_.shard_count());
     arrived_.clear();

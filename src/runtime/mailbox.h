@@ -80,10 +80,14 @@ public:
     // end the process when the system itself has no memory: watch overflow_bytes() to shed before.
     std::span<uint8_t> reserve(uint32_t to, uint32_t bytes);
     void post();
+    // Whether flush() has anything to do: what was posted, or what overflowed before.
+    bool has_posted() const { return !active_.empty(); }
     // Makes posted mails visible, moves what overflowed, and wakes the sleepers. Once a turn.
     // `now` is read for this call: it orders mails (what overflowed counts from when it has room).
     void flush(Instant now);
 
+    // Whether drain() may find anything; so the time needn't be read where it can't.
+    bool has_mail();
     // Calls `receive(from, mail)` for what was flushed until `now`, which is read for this call:
     // a mail flushed later may follow from one whose ring has been found empty already. Ends past
     // `bytes_max`; returns the mails handed out. The mail's bytes are valid during the call.

@@ -43,13 +43,15 @@ void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const Id
         now = monotonic_now();
         app.begin_turn(now);
         for (const auto& event : events) app.on_event(event);
-        const uint32_t mails = mailbox.drain(
-            monotonic_now(), mail_bytes_per_turn,
-            [&](uint32_t from, Bytes mail) { app.on_mail(from, mail); });
+        uint32_t mails = 0;
+        if (mailbox.has_mail()) {
+            mails = mailbox.drain(monotonic_now(), mail_bytes_per_turn,
+                                  [&](uint32_t from, Bytes mail) { app.on_mail(from, mail); });
+        }
         wheel.advance(now, [&](TimerEntry& entry) { app.on_timer(entry); });
         app.end_turn(now);
         // Mail first: what it says must be on its way before the network tells anyone that it is.
-        mailbox.flush(monotonic_now());
+        if (mailbox.has_posted()) mailbox.flush(monotonic_now());
         net.flush(now);
         if (!events.empty() || mails != 0) last_work = now;
     }

@@ -212,6 +212,25 @@ TEST_CASE("mailbox: what is flushed after a drain began waits for the next, what
     CHECK(drain(receiver, 1 << 20, later) == Mails{"0:after", "1:after too"});
 }
 
+TEST_CASE("mailbox: a shard knows whether there's anything to flush or to drain") {
+    auto mesh = make_mesh();
+    Mailbox sender(*mesh, 0);
+    Mailbox receiver(*mesh, 1);
+    CHECK(!sender.has_posted());
+    CHECK(!receiver.has_mail());
+    for (int count = 0; count < 6; ++count) post(sender, 1, std::string(1000, 'x'));
+    CHECK(sender.has_posted());
+    CHECK(!receiver.has_mail());  // not flushed yet
+    sender.flush(start);
+    CHECK(receiver.has_mail());
+    CHECK(sender.has_posted());  // some found no room
+    CHECK(drain(receiver).size() == 4);
+    CHECK(!receiver.has_mail());
+    sender.flush(start);
+    CHECK(!sender.has_posted());
+    CHECK(drain(receiver).size() == 2);
+}
+
 TEST_CASE("mailbox: sleep is refused while mail waits, and a sleeper is woken once") {
     auto mesh = make_mesh(3);
     Mailbox sender(*mesh, 0);
