@@ -58,11 +58,8 @@ def report_of(command, status, output, errors):
     raise Failure("%s\nended with %s:\n%s%s" % (" ".join(command), status, output, errors))
 
 
-class Server:
+class Server(harness.Server):
     """A floor that listens, on harness.BROKER_CORE. harness.load() takes it for a broker."""
-
-    host = "127.0.0.1"
-    generator_prefix = ()
 
     def __init__(self, options, arguments):
         self.kind = "floors " + arguments[0]
@@ -93,9 +90,6 @@ class Server:
     def text(self):
         return contents(self.errors_path) + contents(self.output_path)
 
-    def alive(self):
-        return self.process.poll() is None
-
     def result(self, timeout_s=harness.STOP_TIMEOUT_S):
         """Its report once it has ended; ends it by SIGTERM first, unless that is its own affair."""
         try:
@@ -109,18 +103,6 @@ class Server:
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
         return self.result()
-
-    def stop(self):
-        if self.alive():
-            self.process.kill()
-            self.process.wait()
-        self.folder.cleanup()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        self.stop()
 
 
 class AcceptLoop(Server):

@@ -124,13 +124,39 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Broker:
-    """A running broker. `kind`: millrace or mosquitto; `arguments` go to `millrace serve`."""
+class Server:
+    """What a running server of ours has; how it starts is its own affair: `process`, `folder` (for
+    its files, gone with it), `kind` (what it is called) and text() (what it said)."""
 
     host = "127.0.0.1"
     # Before its command, and before its generator's, to run them elsewhere.
     prefix = ()
     generator_prefix = ()
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        if self.alive():
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.folder.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and not self.alive():
+            progress("%s ended by itself:\n%s" % (self.kind, self.text()[-4000:]))
+        self.stop()
+
+
+class Broker(Server):
+    """A running broker. `kind`: millrace or mosquitto; `arguments` go to `millrace serve`."""
 
     def __init__(self, kind, options, arguments=(), cores=None):
         self.kind, self.port = kind, free_port()
@@ -195,27 +221,6 @@ class Broker:
     def text(self):
         with open(self.output_path, "rb") as output:
             return output.read().decode("utf-8", "replace")
-
-    def alive(self):
-        return self.process.poll() is None
-
-    def stop(self):
-        if self.alive():
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.folder.cleanup()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if kind is not None and not self.alive():
-            progress("%s ended by itself:\n%s" % (self.kind, self.text()[-4000:]))
-        self.stop()
 
 
 def raise_open_file_limit():
