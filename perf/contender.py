@@ -1,5 +1,7 @@
 """What a scenario is made of: cells (one row of its table each) and, in each, contenders."""
 
+import functools
+
 import dpdk_harness
 import harness
 from dpdk_harness import DpdkBroker
@@ -77,4 +79,9 @@ def brokers(options, mode, arguments, figure):
 
 
 def has_dpdk(options):
-    return ", dpdk " in harness.first_line_of([options.millrace, "--version"])
+    return ", dpdk " in version_of(options.millrace)
+
+
+@functools.lru_cache
+def version_of(millrace):
+    return harness.first_line_of([millrace, "--version"])

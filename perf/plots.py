@@ -72,6 +72,20 @@ def paint_lines(axes, lines):
                       color=color_of(name))
 
 
+def line_plot(lines, x, y, title, log_x=False, from_zero=True):
+    """What paints those lines, for a scenario's plots."""
+    def paint(axes):
+        paint_lines(axes, lines)
+        if log_x:
+            axes.set_xscale("log")
+        if from_zero:
+            axes.set_ylim(bottom=0)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.set_title(title)
+    return paint
+
+
 def paint_curves(axes, curves, unit):
     """Latency by percentile: {label: [[percentile, value], ...]}, nines spread evenly."""
     for name, curve in curves.items():

@@ -21,6 +21,12 @@ def medians_of(cell):
             for name, kept in cell["contenders"].items() if kept["samples"]}
 
 
+def median_sample(kept):
+    """A whole one: that of the median round, or the one above."""
+    ordered = sorted(kept["samples"], key=lambda one: one["value"])
+    return ordered[len(ordered) // 2]
+
+
 def ratio_text(scenario, cell_setting, medians, name):
     floor = cell_setting.floor
     if floor not in medians or name == floor or not medians[floor]:

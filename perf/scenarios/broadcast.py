@@ -6,6 +6,7 @@ import dpdk_connections
 import floors
 import harness
 import plots as pictures
+import report as reports
 from contender import Cell, Contender, has_dpdk, sample_of
 from harness import Broker
 
@@ -78,8 +79,7 @@ def plot_of(cell):
         for name, kept in cell["contenders"].items():
             if not kept["samples"] or "curve" not in kept["samples"][0]:
                 continue
-            ordered = sorted(kept["samples"], key=lambda one: one["value"])
-            curve = ordered[len(ordered) // 2]["curve"]
+            curve = reports.median_sample(kept)["curve"]
             axes.plot([point[1] for point in curve], [point[0] for point in curve], label=name,
                       color=pictures.color_of(name))
         axes.set_xlabel("ms after the publish")

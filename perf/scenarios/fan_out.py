@@ -86,14 +86,9 @@ def quotient(above, below, decimals):
 def plots_of(result, window):
     lines = pictures.lines_over(result, "receivers", scale=SCALE, keep=lambda shape: (
         shape["payload"], shape["qos"], shape["window"]) == (64, 0, window))
-
-    def paint(axes):
-        pictures.paint_lines(axes, lines)
-        axes.set_xscale("log")
-        axes.set_xlabel("subscribers")
-        axes.set_ylabel(UNIT)
-        axes.set_title("64 B, QoS 0, window %d" % window)
-    return "fan_out_window_%d" % window, paint
+    return "fan_out_window_%d" % window, pictures.line_plot(
+        lines, "subscribers", UNIT, "64 B, QoS 0, window %d" % window, log_x=True,
+        from_zero=False)
 
 
 def plots(result):

@@ -38,19 +38,10 @@ def measure(options, shape):
 
 
 def plots(result):
-    by_receivers = pictures.lines_over(result, "receivers", scale=SCALE,
-                                       keep=lambda shape: shape["bystanders"] == 0)
-    by_bystanders = pictures.lines_over(result, "bystanders", scale=SCALE,
-                                        keep=lambda shape: shape["bystanders"] > 0)
-
-    def paint(axes):
-        for text, lines in (("receivers", by_receivers), ("bystanders", by_bystanders)):
-            for points in lines.values():
-                axes.plot([point[0] for point in points], [point[2] for point in points],
-                          marker="o", label=text)
-        axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("receivers, or bystanders of 100 receivers")
-        axes.set_ylabel(UNIT)
-        axes.set_title("What a delivery costs as others join")
-    return [("flatness", paint)]
+    over = {"receivers": lambda shape: shape["bystanders"] == 0,
+            "bystanders": lambda shape: shape["bystanders"] > 0}
+    lines = {name: points for name, keep in over.items()
+             for points in pictures.lines_over(result, name, keep=keep, scale=SCALE).values()}
+    return [("flatness", pictures.line_plot(
+        lines, "receivers, or bystanders of 100 receivers", UNIT,
+        "What a delivery costs as others join", log_x=True))]

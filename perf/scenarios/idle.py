@@ -80,12 +80,6 @@ def remarks(result):
 
 
 def plots(result):
-    lines = pictures.lines_over(result, "connections")
-
-    def paint(axes):
-        pictures.paint_lines(axes, lines)
-        axes.set_xlabel("connections")
-        axes.set_ylabel(UNIT)
-        axes.set_ylim(bottom=0)
-        axes.set_title("Resident memory of the measured process")
-    return [("idle", paint)]
+    return [("idle", pictures.line_plot(
+        pictures.lines_over(result, "connections"), "connections", UNIT,
+        "Resident memory of the measured process"))]

@@ -4,6 +4,7 @@ time, whatever became of those before, and its latency counts from then (coordin
 
 import floors
 import plots as pictures
+import report as reports
 from contender import Cell, Contender, brokers
 
 QUESTION = ("Latency from publish to delivery over 100 pairs, open loop, at 10, 50 and 80 % of the "
@@ -55,17 +56,12 @@ def ping(options, shape):
             "curve": told["curve"], "most_per_s": most["round_trips_per_s"]}
 
 
-def median_sample(kept):
-    ordered = sorted(kept["samples"], key=lambda one: one["value"])
-    return ordered[len(ordered) // 2]
-
-
 def remarks(result):
     lines = ["| cell | contender | rate a second | of at most |", "| --- | --- | --- | --- |"]
     for cell in result["cells"]:
         for name, kept in cell["contenders"].items():
             if kept["samples"]:
-                one = median_sample(kept)
+                one = reports.median_sample(kept)
                 lines.append("| %s | %s | %d | %d |" % (cell["name"], name, one["rate"],
                                                         one["most_per_s"]))
     return lines
@@ -76,7 +72,7 @@ def plots(result):
 
 
 def plot_of(cell):
-    curves = {name: median_sample(kept)["curve"] for name, kept in cell["contenders"].items()
+    curves = {name: reports.median_sample(kept)["curve"] for name, kept in cell["contenders"].items()
               if kept["samples"]}
 
     def paint(axes):

@@ -9,6 +9,7 @@ import tempfile
 
 import dpdk_harness
 import harness
+import report as reports
 from contender import Cell, Contender, has_dpdk, sample_of
 from dpdk_harness import DpdkBroker
 from harness import BROKER_CORE, GENERATOR_CORE, Failure
@@ -174,7 +175,7 @@ def remarks(result):
     for cell in result["cells"]:
         for name, kept in cell["contenders"].items():
             if kept["samples"]:
-                middle = sorted(one["value"] for one in kept["samples"])[len(kept["samples"]) // 2]
+                middle = reports.median_sample(kept)["value"]
                 lines.append("| %s | %.1f %% | %s |" % (
                     name, 100 * middle / GOODPUT_LIMIT_BIT_S,
                     ", ".join(str(one.get("retransmitted_segments", "none counted"))

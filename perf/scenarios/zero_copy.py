@@ -48,13 +48,6 @@ def remarks(result):
 
 
 def plots(result):
-    lines = pictures.lines_over(result, "payload")
-
-    def paint(axes):
-        pictures.paint_lines(axes, lines)
-        axes.set_xscale("log")
-        axes.set_xlabel("bytes of a message")
-        axes.set_ylabel(UNIT)
-        axes.set_ylim(bottom=0)
-        axes.set_title("Plain and zero-copy sends")
-    return [("zero_copy", paint)]
+    return [("zero_copy", pictures.line_plot(
+        pictures.lines_over(result, "payload"), "bytes of a message", UNIT,
+        "Plain and zero-copy sends", log_x=True))]

@@ -37,8 +37,8 @@ public:
     void on_deliver(uint32_t from, Bytes mail);
 
     // Makes the shards that must know of it aware that this shard has subscribers of `filter`.
-    // Each answers `acknowledged` with `request`; returns which will, a bit each. `wants_retained`: their
-    // retained messages come before that.
+    // Each answers `acknowledged` with `request`; returns which will, a bit each.
+    // `wants_retained`: their retained messages come before that.
     uint64_t announce(const Filter& filter, uint32_t request, bool wants_retained);
     // After a subscription has gone: what was announced, if it isn't true any more.
     void retract(Filter::Kind kind, std::string_view text);

@@ -37,8 +37,8 @@ struct UringTransportOptions {
     uint32_t completion_entries = 16'384;
     uint32_t receive_buffer_bytes = 16'384;  // at most 64 KiB is used
     uint32_t receive_buffer_count = 512;
-    uint32_t zero_copy_bytes_min = 0;        // sends at least that long go zero-copy, until the kernel
-                                             // says that it copied one; 0: never
+    uint32_t zero_copy_bytes_min = 0;        // sends at least that long go zero-copy, unless
+                                             // the kernel copied one; 0: never
     uint32_t napi_busy_poll_us = 0;          // 0: off
     uint32_t listen_backlog = 4'096;
     uint32_t socket_send_bytes = 0;          // SO_SNDBUF; 0: the kernel's own tuning
