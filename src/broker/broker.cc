@@ -107,6 +107,8 @@ void Broker::release_held(Connection& connection) {
 }
 
 void Broker::process(Connection& connection, Bytes bytes) {
+    bytes = take_short_pubacks(connection, bytes);
+    if (bytes.empty()) return;
     MqttConnection& client = mqtt_of(connection);
     const uint32_t packet_bytes_max = context_.config.mqtt.maximum_packet_bytes;
     const auto frame = [&](Bytes front) -> Result<uint32_t> {

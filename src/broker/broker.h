@@ -146,6 +146,7 @@ private:
     bool on_publish_twice(Connection& connection, const mqtt::Publish& packet, bool& is_known);
     mqtt::Reason publish_on(const mqtt::Publish& packet, uint64_t publisher);
     bool on_ack(Connection& connection, mqtt::PacketType type, Bytes body);
+    Bytes take_short_pubacks(Connection& connection, Bytes bytes);
     bool on_pubrel(Connection& connection, const mqtt::Ack& packet);
     bool on_pubrec(Connection& connection, const mqtt::Ack& packet);
     void pause_if_pressed(Connection& connection);

@@ -293,7 +293,8 @@ void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
         return;
     }
     if (!push(connection, frame.slice)) {
-        finish(session, *extras->inflight.find(entry.packet_id));
+        finish(*extras, *extras->inflight.find(entry.packet_id));
+        sessions_.drop_extras_if_unused(session);
         return;
     }
     if (alias.number != 0) {
@@ -301,15 +302,10 @@ void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
     }
 }
 
-void Fanout::forget(SessionExtras& extras, InflightEntry& entry) {
+void Fanout::finish(SessionExtras& extras, InflightEntry& entry) {
     if (entry.message != nullptr) store_.release(*entry.message);
     entry.message = nullptr;
     extras.inflight.finish(context_.heap, entry);
-}
-
-void Fanout::finish(Session& session, InflightEntry& entry) {
-    forget(*session.extras, entry);
-    sessions_.drop_extras_if_unused(session);
 }
 
 // A counted reference to the message at hand, written down once for all that need it. What has

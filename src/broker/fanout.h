@@ -46,8 +46,9 @@ public:
     void resend_inflight(Session& session);
 
     void end_turn() { frames_.rewind(); }
-    // Drops an acknowledged entry's message.
-    void finish(Session& session, InflightEntry& entry);
+    // An entry is acknowledged, or given up. send_waiting() is to follow: there is room now, or
+    // nothing left to keep.
+    void finish(SessionExtras& extras, InflightEntry& entry);
 
 private:
     // What one receiver is granted.
@@ -87,7 +88,6 @@ private:
     bool window_open(const Session& session) const;
     void wait(Session& session, const Delivery& delivery);
     StoredMessage* stored(const Delivery& delivery);
-    void forget(SessionExtras& extras, InflightEntry& entry);
     bool send_one_waiting(Session& session, SessionExtras& extras);
     void resend(Session& session, InflightEntry& entry);
 

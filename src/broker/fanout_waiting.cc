@@ -55,7 +55,7 @@ bool Fanout::send_one_waiting(Session& session, SessionExtras& extras) {
     }
     if (kept == nullptr) store_.release(*next.message);
     if (!push(connection, slice)) {
-        forget(extras, *extras.inflight.find(number.packet_id()));
+        finish(extras, *extras.inflight.find(number.packet_id()));
     }
     return true;
 }

@@ -23,6 +23,46 @@ TEST_CASE("publish: QoS 1 is acknowledged, with a word when nobody listens") {
     CHECK(fixture.take(client).ack().reason == Reason::success);
 }
 
+TEST_CASE("publish: a row of PUBACKs in one receive acknowledges each, and what follows is read too") {
+    BrokerFixture fixture;
+    TestClient& publisher = fixture.connect("publisher");
+    TestClient& client = fixture.connect({.client_id = "client", .receive_maximum = 3});
+    fixture.subscribe(client, "t", 1);
+    std::vector<uint8_t> answers;
+    for (uint16_t id = 1; id <= 5; ++id) {
+        fixture.publish(publisher, {.topic = "t", .payload = "x", .qos = 1, .packet_id = id});
+    }
+    while (fixture.has_packet(client)) {
+        const uint16_t id = fixture.take(client).publish().packet_id;
+        answers.insert(answers.end(), {0x40, 2, static_cast<uint8_t>(id >> 8),
+                                       static_cast<uint8_t>(id)});
+    }
+    REQUIRE(answers.size() == 12);                              // the window
+    answers.insert(answers.end(), answers.begin(), answers.begin() + 4);  // twice: ignored
+    answers.insert(answers.end(), {0xc0, 0, 0x40, 2, 0});       // PINGREQ, and a piece of a PUBACK
+    fixture.feed(client, answers);
+    uint16_t last = 0;
+    for (uint32_t count = 0; count < 2; ++count) last = fixture.take(client).publish().packet_id;
+    CHECK(fixture.take(client).type() == PacketType::pingresp);
+    CHECK(fixture.objects("session extras") == 1);
+    // The piece's rest: its high byte was 0.
+    fixture.feed(client, std::vector<uint8_t>{static_cast<uint8_t>(last)});
+    fixture.acknowledge(client, PacketType::puback, static_cast<uint16_t>(last - 1));
+    CHECK(fixture.objects("session extras") == 0);
+}
+
+TEST_CASE("publish: a PUBACK doesn't end a QoS 2 exchange, in a row of them either") {
+    BrokerFixture fixture;
+    TestClient& publisher = fixture.connect("publisher");
+    TestClient& client = fixture.connect("client");
+    fixture.subscribe(client, "t", 2);
+    fixture.publish(publisher, {.topic = "t", .payload = "x", .qos = 2});
+    const uint16_t id = fixture.take(client).publish().packet_id;
+    for (uint32_t time = 0; time < 2; ++time) fixture.acknowledge(client, PacketType::puback, id);
+    fixture.acknowledge(client, PacketType::pubrec, id);
+    CHECK(fixture.take(client).ack().reason == Reason::success);
+}
+
 TEST_CASE("publish: QoS 2 is delivered once, however often it is sent before its release") {
     BrokerFixture fixture;
     TestClient& client = fixture.connect("client");

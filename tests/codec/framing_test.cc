@@ -123,3 +123,19 @@ TEST_CASE("mqtt: the pings are the two bytes of the specification") {
     CHECK(read_fixed_header(pingresp)->type == PacketType::pingresp);
     CHECK(packet_length(pingreq, 2).value() == 2);
 }
+
+TEST_CASE("mqtt: only a whole, legal PUBACK without reason counts as the short form") {
+    struct Row {
+        const char* bytes;
+        uint16_t packet_id;
+    };
+    for (const Row& row : {Row{"40 02 01 02", 0x102}, Row{"40 02 ff ff 40", 0xffff},
+                           Row{"40 02 01", 0}, Row{"", 0},
+                           Row{"40 02 00 00", 0},      // no legal identifier
+                           Row{"40 03 01 02 00", 0},   // has a reason
+                           Row{"42 02 01 02", 0},      // illegal flags
+                           Row{"50 02 01 02", 0}}) {   // PUBREC
+        INFO(row.bytes);
+        CHECK(short_puback_id(wire(row.bytes)) == row.packet_id);
+    }
+}

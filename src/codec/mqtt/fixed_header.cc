@@ -1,14 +1,16 @@
 // The fixed header, and variable byte integers.
 #include "codec/mqtt/fixed_header.h"
 
+#include <array>
+
 namespace millrace::mqtt {
 namespace {
 
 // 2.1.3: reserved flags have one legal value; those of PUBLISH carry DUP, QoS and RETAIN.
-bool are_legal_flags(PacketType type, uint8_t flags) {
+constexpr bool are_legal_flags(PacketType type, uint32_t flags) {
     switch (type) {
     case PacketType::publish: {
-        const uint8_t qos = (flags >> 1) & 3;
+        const uint32_t qos = (flags >> 1) & 3;
         return qos != 3 && (qos != 0 || (flags & 8) == 0);  // DUP is for QoS 1 and 2 (3.3.1.1)
     }
     case PacketType::pubrel:
@@ -31,6 +33,16 @@ bool are_legal_flags(PacketType type, uint8_t flags) {
     return false;  // type 0
 }
 
+// A bit for each first byte of a packet: set when that is legal. Every packet asks.
+constexpr std::array<uint64_t, 4> legal_first_bytes = [] {
+    std::array<uint64_t, 4> legal{};
+    for (uint32_t first = 0; first < 256; ++first) {
+        if (!are_legal_flags(static_cast<PacketType>(first >> 4), first & 0x0f)) continue;
+        legal[first / 64] |= uint64_t{1} << (first % 64);
+    }
+    return legal;
+}();
+
 // One to four bytes of seven bits, the lowest first; also longer than needed.
 Result<uint32_t> read_any_var_int(ByteReader& in) {
     uint32_t value = 0;
@@ -49,14 +61,13 @@ Result<FixedHeader> read_fixed_header(Bytes bytes) {
     if (bytes.empty()) return fail(Errc::incomplete);
     ByteReader in(bytes);
     const uint8_t first = in.u8();
-    const PacketType type = static_cast<PacketType>(first >> 4);
-    const uint8_t flags = first & 0x0f;
-    if (!are_legal_flags(type, flags)) return fail(Errc::malformed);
+    if ((legal_first_bytes[first / 64] >> (first % 64) & 1) == 0) return fail(Errc::malformed);
     // 3.1.1 lets a length be longer than needed and the version isn't known yet, so it passes here.
     const Result<uint32_t> remaining = read_any_var_int(in);
     if (!remaining) return fail(remaining.error());
     const uint32_t header_bytes = static_cast<uint32_t>(bytes.size() - in.remaining());
-    return FixedHeader{type, flags, *remaining, header_bytes};
+    return FixedHeader{static_cast<PacketType>(first >> 4), static_cast<uint8_t>(first & 0x0f),
+                       *remaining, header_bytes};
 }
 
 Result<uint32_t> packet_length(Bytes bytes, uint32_t packet_bytes_max) {
