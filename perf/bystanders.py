@@ -5,8 +5,12 @@ silent.
 import subprocess
 import time
 
+import generator
 import harness
 from harness import Failure
+
+# They go when their input ends: on another machine no signal reaches them.
+UNTIL_END_OF_INPUT = '"$@" </dev/null & cat >/dev/null; kill $!; wait'
 
 
 class Bystanders:
@@ -16,13 +20,20 @@ class Bystanders:
         self.count, self.process = count, None
         if count == 0:
             return
+        arguments = ["load", "connect", "--host", broker.host, "--port", broker.port,
+                     "--connections", count, "--duration", 600, "--keep-alive", 600,
+                     "--client-id-prefix", "bystander", "--json", "--quiet",
+                     *generator.sources(options)]
+        shell = ["sh", "-c", UNTIL_END_OF_INPUT, "bystanders"]
+        if options.far:
+            command = options.far.command([*shell, "taskset", "-c", options.far.core,
+                                           options.far.millrace, *arguments])
+        else:
+            command = [*shell, "taskset", "-c", harness.GENERATOR_CORE, options.millrace,
+                       *arguments]
         self.process = subprocess.Popen(
-            ["taskset", "-c", str(harness.GENERATOR_CORE), options.millrace, "load", "connect",
-             "--port", str(broker.port), "--connections", str(count), "--duration", "600",
-             "--keep-alive", "600", "--client-id-prefix", "bystander", "--source",
-             "127.0.0.2-127.0.0.9", "--json", "--quiet"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=harness.raise_open_file_limit)
+            [str(one) for one in command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, preexec_fn=harness.raise_open_file_limit)
 
     def await_connected(self, broker, timeout_s=60.0):
         deadline = time.monotonic() + timeout_s
@@ -35,5 +46,4 @@ class Bystanders:
 
     def __exit__(self, *_):
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait()
+            self.process.communicate()

@@ -9,7 +9,8 @@ import os
 import time
 
 import harness
-from harness import Broker, load, say
+from generator import load
+from harness import Broker, say
 
 
 def main():

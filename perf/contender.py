@@ -3,9 +3,12 @@
 import functools
 
 import dpdk_harness
+import generator
 import harness
 from dpdk_harness import DpdkBroker
 from harness import Broker, GENERATOR_CORE, BROKER_CORE
+
+URING, DPDK, MOSQUITTO = "millrace io_uring", "millrace dpdk", "mosquitto"
 
 
 class Cell:
@@ -45,9 +48,9 @@ def millrace_uring(options, mode, arguments, figure, serve=()):
     """One shard on the first core, the generator on the second, over loopback."""
     def run():
         with Broker("millrace", options, ["--cpus", str(BROKER_CORE), *serve]) as broker:
-            return with_counters(sample_of(harness.load(options, broker, mode, arguments), figure),
-                                 broker)
-    return Contender("millrace io_uring", run)
+            return with_counters(sample_of(generator.load(options, broker, mode, arguments),
+                                           figure), broker)
+    return Contender(URING, run)
 
 
 def millrace_dpdk(options, mode, arguments, figure, serve=()):
@@ -56,30 +59,37 @@ def millrace_dpdk(options, mode, arguments, figure, serve=()):
         command = ["--cpus", str(BROKER_CORE), "--dpdk-idle", "spin", *serve]
         with DpdkBroker(options, command) as broker:
             return with_counters(sample_of(dpdk_harness.load(options, broker, mode, [
-                *arguments, "--dpdk-idle", "spin"]), figure), broker)
-    return Contender("millrace dpdk", run)
+                *arguments, "--cpus", GENERATOR_CORE, "--dpdk-idle", "spin"]), figure), broker)
+    return Contender(DPDK, run)
 
 
 def mosquitto(options, mode, arguments, figure):
     def run():
         with Broker("mosquitto", options) as broker:
-            return sample_of(harness.load(options, broker, mode, arguments), figure)
-    return Contender("mosquitto", run)
+            return sample_of(generator.load(options, broker, mode, arguments), figure)
+    return Contender(MOSQUITTO, run)
+
+
+MAKERS = {URING: millrace_uring, DPDK: millrace_dpdk, MOSQUITTO: mosquitto}
+
+
+def names_of_brokers(options):
+    """All that are there: millrace over both back ends, and the peer."""
+    there = {URING: True, DPDK: has_dpdk(options), MOSQUITTO: bool(harness.mosquitto_path())}
+    return [name for name in MAKERS if there[name]]
+
+
+def broker(options, name, mode, arguments, figure):
+    return MAKERS[name](options, mode, arguments, figure)
 
 
 def brokers(options, mode, arguments, figure):
-    """All that are there: millrace over both back ends, and the peer."""
-    arguments = [*arguments, "--cpus", GENERATOR_CORE]
-    contenders = [millrace_uring(options, mode, arguments, figure)]
-    if has_dpdk(options):
-        contenders.append(millrace_dpdk(options, mode, arguments, figure))
-    if harness.mosquitto_path():
-        contenders.append(mosquitto(options, mode, arguments, figure))
-    return contenders
+    return [broker(options, name, mode, arguments, figure) for name in names_of_brokers(options)]
 
 
 def has_dpdk(options):
-    return ", dpdk " in version_of(options.millrace)
+    """Over memif, whose two ends are on one machine."""
+    return not options.far and ", dpdk " in version_of(options.millrace)
 
 
 @functools.lru_cache

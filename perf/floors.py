@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+import generator
 import harness
 from harness import Failure, Spread, progress, say
 
@@ -59,11 +60,13 @@ def report_of(command, status, output, errors):
 
 
 class Server(harness.Server):
-    """A floor that listens, on harness.BROKER_CORE. harness.load() takes it for a broker."""
+    """A floor that listens, on harness.BROKER_CORE. generator.load() takes it for a broker."""
 
     def __init__(self, options, arguments):
+        self.face(options)
         self.kind = "floors " + arguments[0]
-        self.command = command_of(options, harness.BROKER_CORE, arguments)
+        self.command = command_of(options, harness.BROKER_CORE,
+                                  [arguments[0], "--address", self.host] + arguments[1:])
         self.folder = tempfile.TemporaryDirectory(prefix="millrace-floors-")
         self.output_path = os.path.join(self.folder.name, "output")
         self.errors_path = os.path.join(self.folder.name, "errors")
@@ -106,7 +109,7 @@ class Server(harness.Server):
 
 
 class AcceptLoop(Server):
-    """Answers MQTT clients and does nothing for them: harness.load(options, this, "storm", ...).
+    """Answers MQTT clients and does nothing for them: generator.load(options, this, "storm", ...).
     .end() gives its report: accepted, connects, cpu_s, connects_per_cpu_s."""
 
     def __init__(self, options, seconds=600):
@@ -119,9 +122,12 @@ def contents(path):
 
 
 def run_client(options, server, arguments, seconds):
-    """The other side of `server`, on harness.GENERATOR_CORE, to its end; its report."""
-    command = command_of(options, harness.GENERATOR_CORE,
-                         [arguments[0], "--port", server.port] + arguments[1:])
+    """The other side of `server`, on the generator's core, to its end; its report."""
+    arguments = [arguments[0], "--address", server.host, "--port", server.port] + arguments[1:]
+    if options.far:
+        command = options.far.pinned([options.far.floors, *arguments])
+    else:
+        command = command_of(options, harness.GENERATOR_CORE, arguments)
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=seconds + 2 * SPARE_S, check=False,
@@ -204,7 +210,7 @@ def smoke(options):
         say("ping: %d round trips on time" % report["round_trips"])
     for version in (4, 5):
         with AcceptLoop(options) as server:
-            report = harness.load(options, server, "storm", [
+            report = generator.load(options, server, "storm", [
                 "--connections", 50, "--duration", 1, "--mqtt-version", version])
             accepted = server.end()
         check(report["connected_count"] == 50 and report["refused_count"] == 0 and

@@ -1,5 +1,5 @@
-"""What the programs beside this file share: brokers as processes, the load generator, memory and
-processor time from /proc, and how figures are printed and kept.
+"""What the programs beside this file share: brokers as processes, memory and processor time from
+/proc, and how figures are printed and kept. The load is generator.py's.
 
 Every process is started here with a configuration and a folder of its own, on a free loopback
 port, and ended by its process id. Nothing here judges a figure.
@@ -60,6 +60,8 @@ def parse(parser):
     options.millrace = os.path.abspath(options.millrace)
     if not os.access(options.millrace, os.X_OK):
         parser.error("%s is not an executable; see --millrace" % options.millrace)
+    # A second machine (far.py) and a profile being taken (profiles.py): the suite's alone.
+    options.far, options.recorder = None, None
     return options
 
 
@@ -97,11 +99,31 @@ def memory_bytes(pid):
     return kilobytes * 1024
 
 
+class Usage:
+    """What a process has used so far, its ended threads included, and all cores in softirqs."""
+
+    def __init__(self, user_s, system_s, softirq_s, memory):
+        self.user_s, self.system_s, self.softirq_s = user_s, system_s, softirq_s
+        self.memory_bytes = memory
+
+    @staticmethod
+    def of(pid):
+        ticks = os.sysconf("SC_CLK_TCK")
+        with open("/proc/%d/stat" % pid) as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        with open("/proc/stat") as stat:
+            softirq = stat.readline().split()[7]
+        return Usage(int(fields[11]) / ticks, int(fields[12]) / ticks, int(softirq) / ticks,
+                     memory_bytes(pid))
+
+    def since(self, before):
+        return Usage(self.user_s - before.user_s, self.system_s - before.system_s,
+                     self.softirq_s - before.softirq_s, self.memory_bytes - before.memory_bytes)
+
+
 def cpu_seconds(pid):
-    """User and system time of the whole process, its ended threads included."""
-    with open("/proc/%d/stat" % pid) as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    used = Usage.of(pid)
+    return used.user_s + used.system_s
 
 
 def settled_memory_bytes(pid, timeout_s=5.0):
@@ -120,7 +142,7 @@ def settled_memory_bytes(pid, timeout_s=5.0):
 
 def free_port():
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("", 0))
         return probe.getsockname()[1]
 
 
@@ -132,6 +154,11 @@ class Server:
     # Before its command, and before its generator's, to run them elsewhere.
     prefix = ()
     generator_prefix = ()
+
+    def face(self, options):
+        """Listens where its clients can reach it."""
+        if options.far:
+            self.host = options.far.server_address
 
     def alive(self):
         return self.process.poll() is None
@@ -159,6 +186,7 @@ class Broker(Server):
     """A running broker. `kind`: millrace or mosquitto; `arguments` go to `millrace serve`."""
 
     def __init__(self, kind, options, arguments=(), cores=None):
+        self.face(options)
         self.kind, self.port = kind, free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="millrace-perf-")
         self.output_path = os.path.join(self.folder.name, "output")
@@ -229,26 +257,6 @@ def raise_open_file_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-# ---- the load generator -------------------------------------------------------------------------
-
-def load(options, broker, mode, arguments, cores=None, timeout_s=300):
-    """Runs `millrace load` against `broker`; its report as a dict. Lost messages are a figure."""
-    cores = [GENERATOR_CORE] if cores is None else cores
-    command = [*broker.generator_prefix, "taskset", "-c", ",".join(map(str, cores)),
-               options.millrace, "load", mode, "--host", broker.host, "--port", str(broker.port),
-               "--server-pid", str(broker.pid), "--json", "--quiet"]
-    command += [str(one) for one in arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=timeout_s, preexec_fn=raise_open_file_limit, check=False)
-    if not broker.alive():
-        raise Failure("%s ended under load:\n%s" % (broker.kind, broker.text()[-4000:]))
-    try:
-        return json.loads(done.stdout)
-    except ValueError:
-        raise Failure("%s\nended with %d:\n%s%s" % (" ".join(command), done.returncode,
-                                                    done.stdout, done.stderr)) from None
-
-
 # ---- figures ------------------------------------------------------------------------------------
 
 class Spread:
@@ -298,7 +306,7 @@ def machine_sheet(options):
                 return file.read().strip()
         except OSError:
             return "unknown"
-    mosquitto = mosquitto_path()
+    mosquitto, far = mosquitto_path(), getattr(options, "far", None)
     return {
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "processor": value_of("/proc/cpuinfo", "model name"),
@@ -306,6 +314,9 @@ def machine_sheet(options):
         "memory": value_of("/proc/meminfo", "MemTotal"),
         "kernel": os.uname().release,
         "congestion_control": contents("/proc/sys/net/ipv4/tcp_congestion_control"),
+        # In the suite it may be another than the host's: network_namespace.py.
+        "network": getattr(options, "network", "the host's namespace"),
+        "generator": far.sheet() if far else "this machine",
         "huge_pages": value_of("/proc/meminfo", "HugePages_Total"),
         "load_average_at_start": contents("/proc/loadavg"),
         "millrace": first_line_of([options.millrace, "--version"]),

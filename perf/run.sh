@@ -4,8 +4,11 @@
 #   perf/run.sh                          all scenarios
 #   perf/run.sh fan-out latency          these
 #   perf/run.sh --smoke                  as small as it gets: only shows that it works
+#   perf/run.sh --host NAME unshaped     the load comes from another machine, by ssh
+#   perf/run.sh --profile fan-out        also says where millrace's time goes
 #   perf/run.sh --help                   scenarios and options
-# Load goes over loopback, and network namespaces and memif devices of its own.
+# Without --host load goes over network namespaces (as root) and memif devices of its own, and
+# changes nothing on the host.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install_packages.sh perf

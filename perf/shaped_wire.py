@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import harness
+import network_namespace
 from harness import Failure
 
 SERVER_ADDRESS, CLIENT_ADDRESS = "10.88.0.1", "10.88.0.2"
@@ -29,7 +30,8 @@ def run(*command):
 class ShapedWire:
     """Both namespaces while the context lasts."""
 
-    def __init__(self):
+    def __init__(self, options):
+        self.congestion_control = options.congestion_control
         self.server = "millrace-perf-%d-server" % os.getpid()
         self.client = "millrace-perf-%d-client" % os.getpid()
 
@@ -49,7 +51,7 @@ class ShapedWire:
     def _make(self):
         for name in (self.server, self.client):
             run("ip", "netns", "add", name)
-            run(*self.within(name), "ip", "link", "set", "lo", "up")
+            network_namespace.settle(self.within(name), self.congestion_control)
         run("ip", "link", "add", "wire", "netns", self.server, "type", "veth", "peer", "name",
             "wire", "netns", self.client)
         for name, address in ((self.server, SERVER_ADDRESS), (self.client, CLIENT_ADDRESS)):

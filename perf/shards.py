@@ -11,7 +11,8 @@ import os
 import shutil
 
 import harness
-from harness import Broker, Spread, load, progress, say
+from generator import load
+from harness import Broker, Spread, progress, say
 from instructions import instructions_an_operation
 
 FIGURE = "deliveries_per_server_cpu_s"

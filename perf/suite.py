@@ -15,9 +15,12 @@ import sys
 import time
 
 import dpdk_harness
+import far
 import floors
 import harness
+import network_namespace
 import plots
+import profiles
 import report
 from harness import Failure, progress, say
 
@@ -30,6 +33,9 @@ def parse():
     parser = harness.argument_parser(__doc__)
     dpdk_harness.add_arguments(parser)
     floors.add_arguments(parser)
+    far.add_arguments(parser)
+    network_namespace.add_arguments(parser)
+    profiles.add_arguments(parser)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO",
                         help="of %s; all when none is named" % ", ".join(map(shown, SCENARIOS)))
     parser.add_argument("--rounds", type=int, default=5)
@@ -58,10 +64,8 @@ def shown(name):
     return name.replace("_", "-")
 
 
-def run_cell(options, scenario, cell):
+def run_cell(options, cell, contenders, scenario):
     """The samples of each contender, a round each. One that fails is out, with its reason."""
-    contenders = [one for one in scenario.contenders(options, cell)
-                  if options.contenders.search(one.name)]
     outcome = {one.name: {"samples": [], "failure": None} for one in contenders}
     for number in range(options.rounds):
         for contender in contenders:
@@ -84,16 +88,23 @@ def run_cell(options, scenario, cell):
 def run_scenario(options, name):
     scenario = importlib.import_module("scenarios." + name)
     began = time.monotonic()
-    cells = []
+    result = {"scenario": name, "far": bool(options.far), "cells": []}
+    if options.far and getattr(scenario, "MAKES_ITS_OWN_WIRE", False):
+        return {**result, "seconds": 0, "left_out": "it makes a wire of its own, on one machine"}
     for cell in scenario.cells(options):
-        if options.only.search(cell.name):
-            cells.append({"name": cell.name, "parameters": cell.parameters,
-                          "contenders": run_cell(options, scenario, cell)})
-    return {"scenario": name, "seconds": time.monotonic() - began, "cells": cells}
+        if not options.only.search(cell.name):
+            continue
+        contenders = [one for one in scenario.contenders(options, cell)
+                      if options.contenders.search(one.name)]
+        kept = {"name": cell.name, "parameters": cell.parameters, "floor": cell.floor,
+                "asked": cell.asked, "contenders": run_cell(options, cell, contenders, scenario)}
+        if options.profile:
+            kept["profile"] = profiles.of_cell(options, name, cell, contenders)
+        result["cells"].append(kept)
+    return {**result, "seconds": time.monotonic() - began}
 
 
 def write_down(options, sheet, results):
-    os.makedirs(options.results, exist_ok=True)
     for result in results:
         result.update(arguments=sys.argv[1:], machine=sheet, rounds=options.rounds,
                       measured_seconds=options.seconds)
@@ -116,7 +127,7 @@ def all_results(folder):
 
 def write_report(options, results):
     drawn = plots.draw(options.results, results)
-    text = report.markdown(options, results, drawn)
+    text = report.markdown(results, drawn)
     with open(os.path.join(options.results, "report.md"), "w") as out:
         out.write(text)
     say(text)
@@ -125,6 +136,10 @@ def write_report(options, results):
 
 def main():
     options = parse()
+    if options.host:
+        options.far = far.FarMachine(options)
+    network_namespace.enter(options)
+    os.makedirs(options.results, exist_ok=True)
     sheet = harness.machine_sheet(options)
     results = []
     for name in options.scenarios:
@@ -132,7 +147,7 @@ def main():
     write_down(options, sheet, results)
     measured = any(kept["samples"] for result in results for cell in result["cells"]
                    for kept in cell["contenders"].values())
-    if not measured:
+    if not measured and not all(result.get("left_out") for result in results):
         raise Failure("nothing was measured")
     return 0
 

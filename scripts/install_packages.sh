@@ -27,7 +27,7 @@ test_packages=(
 perf_packages=(
     python3 python3-matplotlib mosquitto libbenchmark-dev valgrind
     nginx-light wrk iperf3 dpdk-dev  # peers and floors; dpdk-dev has dpdk-testpmd
-    iproute2 ethtool
+    iproute2 ethtool linux-perf
 )
 
 case "${1:-test}" in

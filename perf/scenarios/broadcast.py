@@ -3,11 +3,13 @@
 import argparse
 
 import dpdk_connections
+import far as far_machines
 import floors
+import generator
 import harness
 import plots as pictures
 import report as reports
-from contender import Cell, Contender, has_dpdk, sample_of
+from contender import DPDK, MOSQUITTO, URING, Cell, Contender, has_dpdk, sample_of
 from harness import Broker
 
 QUESTION = ("One 64-byte message to N live connections at once: milliseconds from its publish to the "
@@ -17,26 +19,30 @@ LESS_IS_BETTER = True
 FLOOR = "bare sender"
 FIGURE = "delivery_latency_max_ms"
 PAYLOAD_BYTES = 64
+KERNEL_COUNT_MAX = 100_000  # more are DPDK's alone
 CONNECTIONS_PER_SHARD = 16_000  # descriptors of a ring; more of them than cores, if need be
 DPDK_MEMORY_BYTES = 4 << 30
 
 
 def cells(options):
     counts = (200,) if options.smoke else (10_000, 61_000, 1_000_000)
+    if options.far:
+        most = KERNEL_COUNT_MAX if options.far.sources else far_machines.CONNECTIONS_OF_AN_ADDRESS
+        counts = [count for count in counts if count <= most]
     return [Cell("to %d" % count, floor=FLOOR, receivers=count) for count in counts]
 
 
 def contenders(options, cell):
     count = cell.parameters["receivers"]
     found = []
-    if count <= 100_000:
+    if count <= KERNEL_COUNT_MAX:
         if count <= CONNECTIONS_PER_SHARD:
             found.append(Contender(FLOOR, lambda: bare(options, count)))
-        found.append(Contender("millrace io_uring", lambda: kernel(options, "millrace", count)))
+        found.append(Contender(URING, lambda: kernel(options, "millrace", count)))
         if harness.mosquitto_path() and count <= CONNECTIONS_PER_SHARD:
-            found.append(Contender("mosquitto", lambda: kernel(options, "mosquitto", count)))
+            found.append(Contender(MOSQUITTO, lambda: kernel(options, "mosquitto", count)))
     if has_dpdk(options):
-        found.append(Contender("millrace dpdk", lambda: dpdk(options, count)))
+        found.append(Contender(DPDK, lambda: dpdk(options, count)))
     return found
 
 
@@ -49,10 +55,10 @@ def kernel(options, kind, count):
     cores = harness.allowed_cores if shards > 1 else None
     with Broker(kind, options, ["--shards", str(shards)] if kind == "millrace" else [],
                 cores=cores) as broker:
-        return with_curve(sample_of(harness.load(options, broker, "fanout", [
+        return with_curve(sample_of(generator.load(options, broker, "fanout", [
             "--publishers", 1, "--subscribers", count, "--payload", PAYLOAD_BYTES,
             "--messages", 1, "--warmup", 0, "--shards", shards, "--keep-alive", 600,
-            "--source", "127.0.0.2-127.0.0.9", "--drain-timeout", 30], cores=cores), FIGURE))
+            "--drain-timeout", 30, *generator.sources(options)], cores=cores), FIGURE))
 
 
 def dpdk(options, count):

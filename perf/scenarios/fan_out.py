@@ -3,14 +3,19 @@
 import floors
 import harness
 import plots as pictures
+import recorded_peers
 import report as reports
-from contender import Cell, Contender, brokers
+from contender import DPDK, MOSQUITTO, URING, Cell, Contender, brokers
+from goals import Goal
 
 QUESTION = ("One publisher to N subscribers: deliveries a second of the measured process's own "
             "processor time. With window 1 the next publish waits until all have the last one.")
 UNIT, SCALE, DECIMALS = "k deliveries/CPU s", 1000, 0
 FIGURE = "deliveries_per_server_cpu_s"
 FLOOR = "bare sender"
+SHARE_OF_QOS_0_MIN, CYCLES_MAX = 0.6, 800
+# Of a burst: the smallest window that is one, and sends a delivery in it.
+BURST_COUNT_MIN, SENDS_MAX = 16, 0.1
 
 
 def cells(options):
@@ -23,7 +28,7 @@ def cells(options):
 
 
 def make(receivers, payload, qos, window):
-    asked = {"millrace io_uring": 0.9 if window == 1 else 0.8} if qos == 0 else {}
+    asked = {URING: 0.9 if window == 1 else 0.8} if qos == 0 else {}
     return Cell("1 to %d, %d B, QoS %d, window %d" % (receivers, payload, qos, window),
                 floor=FLOOR, asked=asked if receivers == 1000 else {},
                 receivers=receivers, payload=payload, qos=qos, window=window)
@@ -60,23 +65,60 @@ def sends_a_delivery(result, name):
             if kept["samples"] and "sends_a_delivery" in kept["samples"][-1]}
 
 
+def medians_by_name(result):
+    return {cell["name"]: reports.medians_of(cell) for cell in result["cells"]}
+
+
+def of_qos_0(medians, name):
+    """Of the same cell at QoS 0, for one at QoS 1."""
+    return medians.get(name.replace("QoS 1", "QoS 0"), {}) if "QoS 1" in name else {}
+
+
+def goals(result):
+    medians, found = medians_by_name(result), []
+    for cell in result["cells"]:
+        found += share_goals(cell, medians) + cycle_goals(cell, medians[cell["name"]])
+        # Over DPDK a send is a segment, and few messages of 4 KB fit one.
+        sends = sends_a_delivery(result, cell["name"]).get(URING)
+        if cell["parameters"]["window"] >= BURST_COUNT_MIN and sends is not None:
+            found.append(Goal(cell["name"], URING, "sends a delivery", sends, SENDS_MAX,
+                              at_most=True, decimals=3))
+    return found + recorded_peers.goals(result)
+
+
+def share_goals(cell, medians):
+    name = cell["name"]
+    own, lower = medians[name], of_qos_0(medians, name)
+    return [Goal(name, who, "share of its QoS 0", own[who] / lower[who], SHARE_OF_QOS_0_MIN)
+            for who in (URING, DPDK) if own.get(who) and lower.get(who)]
+
+
+def cycle_goals(cell, own):
+    shape, hertz = cell["parameters"], tsc_hertz()
+    asked = (shape["payload"], shape["qos"], shape["window"]) == (64, 0, 1)
+    if not asked or shape["receivers"] < 1000 or not hertz or not own.get(DPDK):
+        return []
+    return [Goal(cell["name"], DPDK, "time-stamp cycles a delivery", hertz / own[DPDK], CYCLES_MAX,
+                 at_most=True, decimals=0)]
+
+
 def remarks(result):
     """In cycles, sends, and multiples of one another."""
-    medians = {cell["name"]: reports.medians_of(cell) for cell in result["cells"]}
+    medians = medians_by_name(result)
     hertz = tsc_hertz()
     lines = ["| cell | time-stamp cycles a delivery, dpdk | sends a delivery, io_uring / dpdk | "
              "share of its QoS 0, io_uring / dpdk | io_uring to mosquitto |",
              "| --- | --- | --- | --- | --- |"]
-    ours = ("millrace io_uring", "millrace dpdk")
+    ours = (URING, DPDK)
     for name, found in medians.items():
-        lower = medians.get(name.replace("QoS 1", "QoS 0"), {}) if "QoS 1" in name else {}
+        lower = of_qos_0(medians, name)
         sends = sends_a_delivery(result, name)
         lines.append("| %s | %s | %s | %s | %s |" % (
             name, quotient(hertz, found.get(ours[1]), 0),
             " / ".join("%.3f" % sends[one] if one in sends else "-" for one in ours),
             " / ".join(quotient(found.get(one), lower.get(one), 2) for one in ours),
-            quotient(found.get(ours[0]), found.get("mosquitto"), 1)))
-    return lines
+            quotient(found.get(ours[0]), found.get(MOSQUITTO), 1)))
+    return [*lines, "", *recorded_peers.remarks(result)]
 
 
 def quotient(above, below, decimals):

@@ -1,14 +1,17 @@
 """Does a delivery cost the same however many receivers and bystanders there are?"""
 
-import harness
+import generator
 import plots as pictures
+import report as reports
 from bystanders import Bystanders
-from contender import Cell, Contender, sample_of
-from harness import BROKER_CORE, GENERATOR_CORE, Broker
+from contender import URING, Cell, Contender, sample_of
+from goals import Goal
+from harness import BROKER_CORE, Broker
 
 QUESTION = ("Deliveries a CPU second of millrace over io_uring, 64 B, QoS 0, one publish at a time: over "
             "the number of receivers, and of idle clients beside 100 receivers.")
 UNIT, SCALE, DECIMALS = "k deliveries/CPU s", 1000, 0
+DEARER_MAX = 1.1
 
 
 def cells(options):
@@ -24,23 +27,41 @@ def make(receivers, bystanders):
 
 
 def contenders(options, cell):
-    return [Contender("millrace io_uring", lambda: measure(options, cell.parameters))]
+    return [Contender(URING, lambda: measure(options, cell.parameters))]
 
 
 def measure(options, shape):
     with Broker("millrace", options, ["--cpus", str(BROKER_CORE)]) as broker, \
             Bystanders(options, broker, shape["bystanders"]) as idle:
         idle.await_connected(broker)
-        return sample_of(harness.load(options, broker, "fanout", [
+        return sample_of(generator.load(options, broker, "fanout", [
             "--publishers", 1, "--subscribers", shape["receivers"], "--payload", 64,
-            "--window", 1, "--duration", options.seconds, "--cpus", GENERATOR_CORE]),
+            "--window", 1, "--duration", options.seconds]),
             "deliveries_per_server_cpu_s")
 
 
+OVER = {"receivers": lambda shape: shape["bystanders"] == 0,
+        "bystanders": lambda shape: shape["bystanders"] > 0}
+
+
+def goals(result):
+    """A delivery beside the most others costs at most a tenth more than beside the fewest, and so
+    does each in between."""
+    found = []
+    for name, keep in OVER.items():
+        costs = sorted((cell["parameters"][name], 1 / medians[URING])
+                       for cell in result["cells"] if keep(cell["parameters"])
+                       for medians in [reports.medians_of(cell)] if medians.get(URING))
+        if len(costs) > 1:
+            dearest = max(cost for _, cost in costs[1:])
+            found.append(Goal("%d to %d %s" % (costs[0][0], costs[-1][0], name), URING,
+                              "cost of a delivery, dearest to the first", dearest / costs[0][1],
+                              DEARER_MAX, at_most=True))
+    return found
+
+
 def plots(result):
-    over = {"receivers": lambda shape: shape["bystanders"] == 0,
-            "bystanders": lambda shape: shape["bystanders"] > 0}
-    lines = {name: points for name, keep in over.items()
+    lines = {name: points for name, keep in OVER.items()
              for points in pictures.lines_over(result, name, keep=keep, scale=SCALE).values()}
     return [("flatness", pictures.line_plot(
         lines, "receivers, or bystanders of 100 receivers", UNIT,

@@ -4,6 +4,7 @@ import threading
 import time
 
 import dpdk_harness
+import generator
 import harness
 import plots as pictures
 from contender import Cell, Contender, has_dpdk
@@ -12,7 +13,7 @@ from harness import BROKER_CORE, GENERATOR_CORE, Broker
 
 QUESTION = ("N connections, each with a subscription of its own, idle: resident bytes a connection of "
             "the measured process, its start-up excluded. What the kernel takes is apart, and for both "
-            "ends, since both are here; over DPDK the process's figure includes all of TCP.")
+            "ends where both are here; over DPDK the process's figure includes all of TCP.")
 UNIT, SCALE, DECIMALS = "bytes/connection", 1, 0
 LESS_IS_BETTER = True
 
@@ -25,13 +26,15 @@ def cells(options):
 def contenders(options, cell):
     count = cell.parameters["connections"]
     found = [Contender("millrace io_uring", lambda: hold(options, Broker(
-        "millrace", options, ["--cpus", str(BROKER_CORE), "--huge-pages", "off"]), harness, count))]
+        "millrace", options, ["--cpus", str(BROKER_CORE), "--huge-pages", "off"]), generator,
+        count))]
     if has_dpdk(options):
         found.append(Contender("millrace dpdk", lambda: hold(options, DpdkBroker(
-            options, ["--cpus", str(BROKER_CORE)]), dpdk_harness, count)))
+            options, ["--cpus", str(BROKER_CORE)]), dpdk_harness, count,
+            ["--cpus", GENERATOR_CORE])))
     if harness.mosquitto_path():
         found.append(Contender("mosquitto", lambda: hold(
-            options, Broker("mosquitto", options), harness, count)))
+            options, Broker("mosquitto", options), generator, count)))
     return found
 
 
@@ -58,18 +61,19 @@ def slab_bytes():
     return int(harness.value_of("/proc/meminfo", "Slab").split()[0]) * 1024
 
 
-def hold(options, server, generator, count):
+def hold(options, server, clients, count, pinned=()):
+    """`clients`: whose load() makes them."""
     with server as broker, PeakSlab() as slab:
-        report = generator.load(options, broker, "connect", [
-            "--connections", count, "--duration", options.seconds, "--keep-alive", 600,
-            "--cpus", GENERATOR_CORE])
+        report = clients.load(options, broker, "connect", [
+            "--connections", count, "--duration", options.seconds, "--keep-alive", 600, *pinned])
     connected = max(1, report["connected_count"])
     return {"value": report["server_memory_growth_bytes"] / connected, "ok": report["ok"],
             "kernel_bytes": slab.grown_bytes / connected, "report": report}
 
 
 def remarks(result):
-    lines = ["| cell | contender | kernel's slab bytes a connection, both ends, medians |",
+    ends = "this end" if result.get("far") else "both ends"
+    lines = ["| cell | contender | kernel's slab bytes a connection, %s, medians |" % ends,
              "| --- | --- | --- |"]
     for cell in result["cells"]:
         for name, kept in cell["contenders"].items():

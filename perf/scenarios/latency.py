@@ -5,7 +5,7 @@ time, whatever became of those before, and its latency counts from then (coordin
 import floors
 import plots as pictures
 import report as reports
-from contender import Cell, Contender, brokers
+from contender import DPDK, URING, Cell, Contender, broker, names_of_brokers
 
 QUESTION = ("Latency from publish to delivery over 100 pairs, open loop, at 10, 50 and 80 % of the "
             "rate that each contender reaches in a closed loop (measured first, window 1, in the same "
@@ -20,7 +20,7 @@ PAYLOAD_BYTES = 64
 def cells(options):
     pairs, shares = (5, (50,)) if options.smoke else (100, (10, 50, 80))
     return [Cell("%d pairs at %d %%" % (pairs, share), floor=FLOOR,
-                 asked={"millrace io_uring": 3, "millrace dpdk": 3} if share == 50 else {},
+                 asked={URING: 3, DPDK: 3} if share == 50 else {},
                  pairs=pairs, share=share) for share in shares]
 
 
@@ -28,19 +28,17 @@ def contenders(options, cell):
     shape = cell.parameters
     common = ["--publishers", shape["pairs"], "--subscribers", shape["pairs"],
               "--payload", PAYLOAD_BYTES, "--duration", options.seconds]
-    closed = {one.name: one for one in brokers(
-        options, "pair", [*common, "--window", 1], "deliveries_per_s")}
     return [Contender(FLOOR, lambda: ping(options, shape)),
-            *[Contender(name, at_share(options, shape, common, one)) for name, one in closed.items()]]
+            *[Contender(name, at_share(options, shape, common, name))
+              for name in names_of_brokers(options)]]
 
 
-def at_share(options, shape, common, closed):
+def at_share(options, shape, common, name):
     def run():
-        most = closed.run()
+        most = broker(options, name, "pair", [*common, "--window", 1], "deliveries_per_s").run()
         rate = max(1, int(most["value"] * shape["share"] / 100))
-        again = {one.name: one for one in brokers(
-            options, "pair", [*common, "--rate", rate], "delivery_latency_p999_ms")}
-        sample = again[closed.name].run()
+        sample = broker(options, name, "pair", [*common, "--rate", rate],
+                        "delivery_latency_p999_ms").run()
         return {**sample, "value": sample["value"] * 1000, "rate": rate,
                 "most_per_s": most["value"],
                 "curve": [[percentile, milliseconds * 1000] for percentile, milliseconds in

@@ -8,11 +8,12 @@ import subprocess
 import tempfile
 
 import dpdk_harness
+import generator
 import harness
 import report as reports
-from contender import Cell, Contender, has_dpdk, sample_of
+from contender import DPDK, MOSQUITTO, URING, Cell, Contender, has_dpdk, sample_of
 from dpdk_harness import DpdkBroker
-from harness import BROKER_CORE, GENERATOR_CORE, Failure
+from harness import BROKER_CORE, GENERATOR_CORE, Failure, Usage
 from shaped_wire import CLIENT_ADDRESS, GOODPUT_LIMIT_BIT_S, MTU, SERVER_ADDRESS, ShapedWire, \
     WiredBroker
 
@@ -22,6 +23,7 @@ QUESTION = ("4,096-byte messages to 1,000 subscribers over veth shaped to 10GbE'
             "publishes to that limit over memif." % (GOODPUT_LIMIT_BIT_S / 1e9))
 UNIT, SCALE, DECIMALS = "Gbit/s of TCP payload", 1e9, 3
 FLOOR = "iperf3"
+MAKES_ITS_OWN_WIRE = True
 PAYLOAD_BYTES = 4096
 FRAME_BYTES = 4112  # with MQTT's header and the topic
 HTTP_PORT = 8080
@@ -30,17 +32,17 @@ HTTP_PORT = 8080
 def cells(options):
     receivers = 20 if options.smoke else 1000
     return [Cell("4,096 B to %d" % receivers, floor=FLOOR,
-                 asked={"millrace io_uring": 0.99, "millrace dpdk": 0.99}, receivers=receivers)]
+                 asked={URING: 0.99, DPDK: 0.99}, receivers=receivers)]
 
 
 def contenders(options, cell):
     receivers = cell.parameters["receivers"]
     found = [Contender(FLOOR, lambda: iperf3(options)),
-             Contender("millrace io_uring", lambda: broker(options, "millrace", receivers))]
+             Contender(URING, lambda: broker(options, "millrace", receivers))]
     if has_dpdk(options):
-        found.append(Contender("millrace dpdk", lambda: dpdk(options, receivers)))
+        found.append(Contender(DPDK, lambda: dpdk(options, receivers)))
     if harness.mosquitto_path():
-        found.append(Contender("mosquitto", lambda: broker(options, "mosquitto", receivers)))
+        found.append(Contender(MOSQUITTO, lambda: broker(options, "mosquitto", receivers)))
     found.append(Contender("nginx", lambda: nginx(options, receivers)))
     return found
 
@@ -57,8 +59,8 @@ def fanout(options, receivers):
 
 def broker(options, kind, receivers):
     arguments = ["--cpus", str(BROKER_CORE)] if kind == "millrace" else []
-    with ShapedWire() as wire, WiredBroker(wire, kind, options, arguments) as running:
-        report = harness.load(options, running, "fanout", [
+    with ShapedWire(options) as wire, WiredBroker(wire, kind, options, arguments) as running:
+        report = generator.load(options, running, "fanout", [
             *fanout(options, receivers), "--window", 32])
         return {**in_bits(report), "retransmitted_segments": wire.retransmitted_segments()}
 
@@ -74,7 +76,7 @@ def dpdk(options, receivers):
 def iperf3(options):
     if harness.first_line_of(["iperf3", "--version"]) == "not found":
         raise Failure("iperf3 is not installed (Debian package iperf3)")
-    with ShapedWire() as wire:
+    with ShapedWire(options) as wire:
         receiver = subprocess.Popen(
             [*wire.within(wire.client), "taskset", "-c", str(GENERATOR_CORE), "iperf3", "-s",
              "-1", "-B", CLIENT_ADDRESS], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -85,11 +87,12 @@ def iperf3(options):
             receiver.kill()
             receiver.wait()
     ends = told["end"]
-    seconds = ends["sum_sent"]["seconds"]
+    seconds, used = ends["sum_sent"]["seconds"], ends["cpu_utilization_percent"]
     return {"value": ends["sum_received"]["bits_per_second"],
             "retransmitted_segments": ends["sum_sent"]["retransmits"],
             "report": {"measured_s": seconds, "iperf3": ends,
-                       "server_cpu_s": ends["cpu_utilization_percent"]["host_total"] / 100 * seconds}}
+                       **{"server_cpu_%s_s" % part: share / 100 * seconds for part, share in (
+                           ("user", used["host_user"]), ("system", used["host_system"]))}}}
 
 
 def send_by_iperf3(wire, options):
@@ -130,7 +133,8 @@ def nginx(options, connections):
         raise Failure("nginx is not installed (Debian package nginx-light)")
     if harness.first_line_of(["wrk", "-v"]) == "not found":
         raise Failure("wrk is not installed (Debian package wrk)")
-    with tempfile.TemporaryDirectory(prefix="millrace-nginx-") as folder, ShapedWire() as wire:
+    with tempfile.TemporaryDirectory(prefix="millrace-nginx-") as folder, \
+            ShapedWire(options) as wire:
         os.chmod(folder, 0o755)
         with open(os.path.join(folder, "body"), "wb") as body:
             body.write(bytes(PAYLOAD_BYTES))
@@ -153,12 +157,13 @@ def ask_nginx(wire, server, options, connections):
     while not wire.can_connect(HTTP_PORT):
         if server.poll() is not None:
             raise Failure("nginx ended: %s" % server.stderr.read())
-    before = harness.cpu_seconds(server.pid)
+    before = Usage.of(server.pid)
     done = subprocess.run(
         [*wire.within(wire.client), "taskset", "-c", str(GENERATOR_CORE), "wrk", "-t", "1", "-c",
          str(connections), "-d", "%ds" % options.seconds,
          "http://%s:%d/body" % (SERVER_ADDRESS, HTTP_PORT)], capture_output=True, text=True,
         check=False, timeout=options.seconds + 60)
+    used = Usage.of(server.pid).since(before)
     found = re.search(r"(\d+) requests in ([\d.]+)(m?s), ([\d.]+)([KMG]?)B read", done.stdout)
     if not found:
         raise Failure("wrk: %s%s" % (done.stdout, done.stderr))
@@ -166,7 +171,8 @@ def ask_nginx(wire, server, options, connections):
     read = float(found.group(4)) * 1024 ** " KMG".index(found.group(5) or " ")
     return {"value": read * 8 / seconds, "retransmitted_segments": wire.retransmitted_segments(),
             "report": {"measured_s": seconds, "wrk": done.stdout,
-                       "server_cpu_s": harness.cpu_seconds(server.pid) - before}}
+                       "server_cpu_user_s": used.user_s, "server_cpu_system_s": used.system_s,
+                       "softirq_s": used.softirq_s}}
 
 
 def remarks(result):

@@ -1,9 +1,10 @@
 """All clients reconnect at once, with sessions to resume."""
 
+import generator
 import harness
 from contender import Cell, Contender, sample_of
 from floors import AcceptLoop
-from harness import Broker, GENERATOR_CORE
+from harness import Broker
 
 QUESTION = ("N clients connect, are cut without a word, and come back at once with the sessions that "
             "they left: seconds to the last CONNACK of the second time. The bare accept loop answers "
@@ -31,9 +32,9 @@ def contenders(options, cell):
 
 def storm(options, server, count):
     with server as broker:
-        report = harness.load(options, broker, "storm", [
+        report = generator.load(options, broker, "storm", [
             "--connections", count, "--rounds", 2, "--mqtt-version", 5, "--keep-session",
-            "--duration", 1, "--keep-alive", 600, "--cpus", GENERATOR_CORE])
+            "--duration", 1, "--keep-alive", 600])
     sample = sample_of(report, "connected_count")
     return {**sample, "value": report["rounds"][-1]["last_connack_s"],
             "connects_per_server_cpu_s": report.get("connects_per_server_cpu_s")}

@@ -1,8 +1,10 @@
 """4 KB messages as fast as they go: bits a second of one core of the measured process."""
 
 import floors
+import report as reports
 import testpmd_floor
-from contender import Cell, Contender, brokers, has_dpdk
+from contender import DPDK, Cell, Contender, brokers, has_dpdk
+from goals import Goal
 from harness import BROKER_CORE, GENERATOR_CORE
 
 QUESTION = ("4,096-byte messages to 1,000 subscribers with nothing to limit them but the two cores: "
@@ -13,6 +15,7 @@ PAYLOAD_BYTES = 4096
 FRAME_BYTES = 4178  # of such a message over DPDK: MQTT 16, TCP 32, IPv4 20, Ethernet 14
 FLOOR = "bare io_uring sender"
 TESTPMD = "testpmd txonly"
+SHARE_OF_TESTPMD_MIN = 0.6
 
 
 def cells(options):
@@ -49,3 +52,10 @@ def testpmd(options):
     """Its sender spins: a second of the wall is a second of its core."""
     told = testpmd_floor.measure(FRAME_BYTES, options.seconds, BROKER_CORE, GENERATOR_CORE)
     return {"value": told["bits_per_s"], "report": told}
+
+
+def goals(result):
+    return [Goal(cell["name"], DPDK, "to " + TESTPMD, medians[DPDK] / medians[TESTPMD],
+                 SHARE_OF_TESTPMD_MIN)
+            for cell in result["cells"] for medians in [reports.medians_of(cell)]
+            if DPDK in medians and medians.get(TESTPMD)]

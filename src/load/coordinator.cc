@@ -22,11 +22,6 @@ void sleep_for(Duration span) {
     ::nanosleep(&wanted, nullptr);  // an interruption may end it early: the caller looks again
 }
 
-std::optional<ProcessSample> sample_server(const LoadPlan& plan) {
-    if (!plan.options.server_pid) return std::nullopt;
-    return ProcessSample::take(*plan.options.server_pid);
-}
-
 }  // namespace
 
 Coordinator::Coordinator(const LoadPlan& plan, MailMesh& mesh,
@@ -126,7 +121,6 @@ void Coordinator::run() {
     report_.connections_planned = uint64_t{plan_.client_count()} * rounds;
     report_.rounds.resize(rounds);
 
-    server_before_connecting_ = sample_server(plan_);
     if (open_rounds()) {
         if (!plan_.has_messages()) hold();
         else if (warm_up()) measure();
@@ -139,16 +133,26 @@ void Coordinator::run() {
 
 void Coordinator::send_finish() { send({.kind = LoadCommandKind::finish}); }
 
+void Coordinator::mark(Moment moment) {
+    static constexpr std::array<const char*, moment_count> names{"connecting", "connected",
+                                                                 "measuring", "measured"};
+    const auto index = static_cast<size_t>(moment);
+    const std::optional<uint32_t>& pid = plan_.options.server_pid;
+    if (pid) server_[index] = ProcessSample::take(*pid);
+    if (plan_.options.progress) fmt::print(stderr, "phase: {}\n", names[index]);
+}
+
 bool Coordinator::open_rounds() {
+    mark(Moment::connecting);
+    if (!plan_.has_messages()) mark(Moment::measuring);
     for (uint32_t round = 0; round < report_.rounds.size(); ++round) {
         if (round > 0 && !cut()) return false;
         if (!open_round(round)) return false;
-        if (round == 0) server_connected_ = sample_server(plan_);
+        if (round == 0) mark(Moment::connected);
     }
     // Without all receivers a closed loop would stand still, and nothing else would be complete.
     if (plan_.has_messages()) return totals_.ready == report_.connections_planned;
-    server_measure_begin_ = server_before_connecting_;
-    server_measure_end_ = sample_server(plan_);
+    mark(Moment::measured);
     return true;
 }
 
@@ -240,12 +244,12 @@ bool Coordinator::warm_up() {
 void Coordinator::measure() {
     send({.kind = LoadCommandKind::measure});
     if (!accept(wait_for([] { return true; }, [] { return uint64_t{0}; }, open_stall_max))) return;
-    server_measure_begin_ = sample_server(plan_);
+    mark(Moment::measuring);
     const LoadOptions& options = plan_.options;
     report_.messages->planned =
         options.duration > Duration::s(0) ? 0 : options.message_count;
     publish_phase(options.message_count, options.duration);
-    server_measure_end_ = sample_server(plan_);
+    mark(Moment::measured);
 }
 
 void Coordinator::leave() {
@@ -255,6 +259,22 @@ void Coordinator::leave() {
     run_deadline_ = std::max(run_deadline_, monotonic_now() + leave_timeout);
     wait_for([&] { return totals_.closed == totals_.opened; }, [&] { return totals_.closed; },
              leave_timeout);
+}
+
+std::optional<LoadServerUse> Coordinator::server_use() const {
+    for (const std::optional<ProcessSample>& sample : server_) {
+        if (!sample) return std::nullopt;
+    }
+    const auto at = [&](Moment moment) -> const ProcessSample& {
+        return *server_[static_cast<size_t>(moment)];
+    };
+    const ProcessSample& from = at(Moment::measuring);
+    const ProcessSample& to = at(Moment::measured);
+    return LoadServerUse{to.user_seconds - from.user_seconds,
+                         to.system_seconds - from.system_seconds,
+                         to.softirq_seconds - from.softirq_seconds,
+                         static_cast<int64_t>(at(Moment::connected).memory_bytes) -
+                             static_cast<int64_t>(at(Moment::connecting).memory_bytes)};
 }
 
 LoadReport Coordinator::report() {
@@ -289,14 +309,7 @@ LoadReport Coordinator::report() {
                                 Instant{static_cast<int64_t>(totals.first_published_ns)};
         }
     }
-    if (server_measure_begin_ && server_measure_end_ && server_before_connecting_ &&
-        server_connected_) {
-        report_.server = LoadServerUse{
-            server_measure_end_->user_seconds - server_measure_begin_->user_seconds,
-            server_measure_end_->system_seconds - server_measure_begin_->system_seconds,
-            static_cast<int64_t>(server_connected_->memory_bytes) -
-                static_cast<int64_t>(server_before_connecting_->memory_bytes)};
-    }
+    report_.server = server_use();
     return report_;
 }
 

@@ -5,6 +5,7 @@
 // Not here: clients (load_shard.h), threads and memory (run_load.h).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -35,6 +36,9 @@ public:
 
 private:
     enum class Wait : uint8_t { met, stalled, out_of_time, interrupted };
+    // Measuring begins and ends once; in connect and storm it is the connecting.
+    enum class Moment : uint8_t { connecting, connected, measuring, measured };
+    static constexpr size_t moment_count = 4;
 
     void send(LoadCommand command);
     bool commands_are_done() const { return totals_.commands_done >= commands_sent_; }
@@ -58,7 +62,11 @@ private:
     bool warm_up();
     void measure();
     void leave();
+    // Takes the broker's figures where its process is here, and says so where progress is told:
+    // whoever measures a broker on another machine goes by those lines.
+    void mark(Moment moment);
     uint64_t unresolved() const;
+    std::optional<LoadServerUse> server_use() const;
 
     const LoadPlan& plan_;
     MailMesh& mesh_;
@@ -78,10 +86,7 @@ private:
 
     LoadReport report_;
     LoadTotals before_measured_;    // totals when the warm-up had ended
-    std::optional<ProcessSample> server_before_connecting_;
-    std::optional<ProcessSample> server_connected_;
-    std::optional<ProcessSample> server_measure_begin_;
-    std::optional<ProcessSample> server_measure_end_;
+    std::array<std::optional<ProcessSample>, moment_count> server_;  // by Moment
 };
 
 }  // namespace millrace

@@ -23,6 +23,16 @@ std::string_view skip_spaces(std::string_view text) {
     return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
 }
 
+// Empty when there are fewer.
+std::string_view after_fields(std::string_view text, int count) {
+    for (; count > 0; --count) {
+        const size_t space = text.find(' ');
+        if (space == std::string_view::npos) return {};
+        text = skip_spaces(text.substr(space));
+    }
+    return text;
+}
+
 std::optional<uint64_t> number_at(std::string_view text) {
     uint64_t value = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -43,18 +53,17 @@ std::optional<ProcessorTicks> processor_ticks_of(std::string_view stat) {
     // counted from its end: state is the third of all, utime the 14th, stime the 15th.
     const size_t name_end = stat.rfind(')');
     if (name_end == std::string_view::npos) return std::nullopt;
-    std::string_view rest = skip_spaces(stat.substr(name_end + 1));
-    for (int skipped = 3; skipped < 14; ++skipped) {
-        const size_t space = rest.find(' ');
-        if (space == std::string_view::npos) return std::nullopt;
-        rest = skip_spaces(rest.substr(space));
-    }
-    const std::optional<uint64_t> user = number_at(rest);
-    const size_t space = rest.find(' ');
-    if (!user || space == std::string_view::npos) return std::nullopt;
-    const std::optional<uint64_t> system = number_at(skip_spaces(rest.substr(space)));
-    if (!system) return std::nullopt;
+    const std::string_view from_state = skip_spaces(stat.substr(name_end + 1));
+    const std::optional<uint64_t> user = number_at(after_fields(from_state, 14 - 3));
+    const std::optional<uint64_t> system = number_at(after_fields(from_state, 15 - 3));
+    if (!user || !system) return std::nullopt;
     return ProcessorTicks{*user, *system};
+}
+
+std::optional<uint64_t> softirq_ticks_of(std::string_view stat) {
+    // The first line is of all cores: "cpu", then user, nice, system, idle, iowait, irq, softirq.
+    if (!stat.starts_with("cpu ")) return std::nullopt;
+    return number_at(after_fields(stat.substr(0, stat.find('\n')), 7));
 }
 
 std::optional<uint64_t> memory_bytes_of(std::string_view status) {
@@ -67,13 +76,16 @@ std::optional<ProcessSample> ProcessSample::take(uint32_t pid) {
     const std::string folder = "/proc/" + std::to_string(pid);
     const std::optional<std::string> stat = read_text(folder + "/stat");
     const std::optional<std::string> status = read_text(folder + "/status");
-    if (!stat || !status) return std::nullopt;
+    const std::optional<std::string> machine = read_text("/proc/stat");
+    if (!stat || !status || !machine) return std::nullopt;
     const std::optional<ProcessorTicks> ticks = processor_ticks_of(*stat);
     const std::optional<uint64_t> memory = memory_bytes_of(*status);
-    if (!ticks || !memory) return std::nullopt;
+    const std::optional<uint64_t> softirq = softirq_ticks_of(*machine);
+    if (!ticks || !memory || !softirq) return std::nullopt;
     const double ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
     return ProcessSample{static_cast<double>(ticks->user) / ticks_per_second,
-                         static_cast<double>(ticks->system) / ticks_per_second, *memory};
+                         static_cast<double>(ticks->system) / ticks_per_second, *memory,
+                         static_cast<double>(*softirq) / ticks_per_second};
 }
 
 }  // namespace millrace

@@ -186,6 +186,7 @@ std::string LoadReport::to_text() const {
         fmt::format_to(out, "broker: {:.2f} CPU s, {:.0f} {}/CPU s, {:.0f} bytes/connection\n",
                        server->processor_seconds(), work_per_processor_second(*this),
                        messages ? "deliveries" : "connects", memory_per_connection(*this));
+        fmt::format_to(out, "machine: {:.2f} s in softirqs\n", server->softirq_seconds);
     }
     if (interrupted) text += "interrupted\n";
     if (timed_out) text += "timed out: not everything came to an end\n";
@@ -213,6 +214,7 @@ std::string LoadReport::to_json() const {
         line.add_decimal("server_cpu_s", server->processor_seconds());
         line.add_decimal("server_cpu_user_s", server->user_seconds);
         line.add_decimal("server_cpu_system_s", server->system_seconds);
+        line.add_decimal("softirq_s", server->softirq_seconds);
         line.add_decimal(messages ? "deliveries_per_server_cpu_s" : "connects_per_server_cpu_s",
                          work_per_processor_second(*this));
         line.add("server_memory_growth_bytes", server->memory_growth_bytes);

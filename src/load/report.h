@@ -52,6 +52,7 @@ struct LoadMessages {
 struct LoadServerUse {
     double user_seconds = 0;          // in the measured phase; connect and storm: connecting
     double system_seconds = 0;        // likewise
+    double softirq_seconds = 0;       // likewise, of all cores of the machine
     int64_t memory_growth_bytes = 0;  // from before connecting until all were connected
 
     double processor_seconds() const { return user_seconds + system_seconds; }

@@ -163,6 +163,25 @@ TEST_CASE("load: processor time is found behind a program name with parentheses 
     CHECK(!processor_ticks_of("").has_value());
 }
 
+TEST_CASE("load: softirq time is the seventh figure of all cores") {
+    CHECK(softirq_ticks_of("cpu  1 2 3 4 5 6 77 8 9 10\ncpu0 1 2 3 4 5 6 70 8 9 10\n") == 77u);
+    CHECK(!softirq_ticks_of("cpu  1 2 3 4 5 6\ncpu0 1 2 3 4 5 6 70 8 9 10\n").has_value());
+    CHECK(!softirq_ticks_of("intr 1 2 3 4 5 6 7\n").has_value());
+    CHECK(!softirq_ticks_of("").has_value());
+}
+
+TEST_CASE("load: the broker's processor time and the machine's softirqs stand apart") {
+    LoadReport report = good_report();
+    CHECK(report.to_json().find("softirq_s") == std::string::npos);
+    report.server = LoadServerUse{.user_seconds = 0.5, .system_seconds = 1.5,
+                                  .softirq_seconds = 0.75};
+    const std::string json = report.to_json();
+    CHECK(json.find("\"server_cpu_user_s\":0.500,\"server_cpu_system_s\":1.500,"
+                    "\"softirq_s\":0.750,") != std::string::npos);
+    CHECK(json.find("\"deliveries_per_server_cpu_s\":25.000,") != std::string::npos);
+    CHECK(report.to_text().find("machine: 0.75 s in softirqs\n") != std::string::npos);
+}
+
 TEST_CASE("load: memory is what is resident and the huge pages") {
     CHECK(memory_bytes_of("Name:\tx\nVmRSS:\t    100 kB\nHugetlbPages:\t 28 kB\n") == 131'072);
     CHECK(memory_bytes_of("Name:\tx\nVmRSS:\t  1 kB\n") == 1'024);
