@@ -114,6 +114,17 @@ void add_serve(CLI::App& app, ServeTexts& texts) {
     app.add_flag("--print-budget", texts.print_budget, "print the memory bill, and end");
 }
 
+void add_doctor(CLI::App& app, DoctorCommand& doctor) {
+    app.add_option("--config", doctor.config_path, "TOML file of the server; none: the defaults")
+        ->type_name("FILE");
+    app.add_flag("--json", doctor.request.json, "one JSON object: findings and facts")
+        ->disable_flag_override();
+    app.add_option("--root", doctor.request.root, "read proc and sys below it, not of this host")
+        ->type_name("DIR");
+    app.footer("Status: 0 nothing hurts, 3 something costs performance, 4 something limits the "
+               "configured capacity.");
+}
+
 void add_load(CLI::App& load, std::vector<std::unique_ptr<LoadTexts>>& all) {
     load.require_subcommand(0, 1);
     for (const LoadModeName& mode : load_modes()) {
@@ -248,6 +259,10 @@ Outcome<CommandLine> parse(int argument_count, const char* const* arguments) {
     ServeTexts serve_texts;
     CLI::App* serve = app.add_subcommand("serve", "run the broker");
     add_serve(*serve, serve_texts);
+    DoctorCommand doctor;
+    CLI::App* doctor_app =
+        app.add_subcommand("doctor", "say what on this host hurts a server, and how to mend it");
+    add_doctor(*doctor_app, doctor);
     std::vector<std::unique_ptr<LoadTexts>> load_texts;
     CLI::App* load = app.add_subcommand("load", "put load on a broker and report");
     add_load(*load, load_texts);
@@ -266,6 +281,7 @@ Outcome<CommandLine> parse(int argument_count, const char* const* arguments) {
         if (auto error = find_misuse(*command)) return tl::unexpected<Error>(std::move(*error));
     }
     if (serve->parsed()) return serve_command(*serve, serve_texts);
+    if (doctor_app->parsed()) return CommandLine{std::move(doctor)};
     for (const auto& texts : load_texts) {
         if (texts->app->parsed()) return load_command(*texts);
     }

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "server/config_file.h"
+#include "server/doctor/doctor.h"
 #include "server/load_command.h"
 
 namespace millrace {
@@ -28,8 +29,14 @@ struct ServeCommand {
     bool print_budget = false;  // only print the memory bill
 };
 
+// Say what on this host hurts a server with make_config(config_path, {}).
+struct DoctorCommand {
+    std::optional<std::string> config_path;
+    doctor::Request request;
+};
+
 struct CommandLine {
-    std::variant<PrintCommand, ServeCommand, LoadRequest> command;
+    std::variant<PrintCommand, ServeCommand, DoctorCommand, LoadRequest> command;
 };
 
 // The error is one line that names the option, its value and what is accepted; main prints it and

@@ -8,6 +8,9 @@ enum class ExitCode : int {
     success = 0,
     failed = 1,  // the host refused, or a load run lost messages
     usage = 2,   // a wrong command line or configuration; nothing was started
+    // Of `millrace doctor`, which looked and changed nothing.
+    costs_performance = 3,
+    limits_capacity = 4,  // below the configuration, or a server wouldn't start
 };
 
 constexpr int to_int(ExitCode code) {

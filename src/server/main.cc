@@ -1,4 +1,4 @@
-// The program: parses, then serves or loads. The only place that joins the parts by name.
+// The program: parses, then serves, examines or loads. The only place that joins the parts by name.
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -29,9 +29,8 @@ ExitCode complain(ExitCode code, std::string_view text) {
 // A place in the table of flows is 8 bytes; the table is 85% full at most.
 constexpr uint32_t flow_slot_bytes = 10;
 
-ExitCode print_budget(const Config& config) {
-    const ShardPlan plan = plan_shards(config, read_host_facts());
-    const ObjectSizes sizes{
+ObjectSizes object_sizes() {
+    return {
         .connection_bytes = sizeof(Connection),
         .tcp_connection_bytes = sizeof(TcpConnection) + flow_slot_bytes,
         .time_wait_bytes = sizeof(TimeWait),
@@ -43,7 +42,12 @@ ExitCode print_budget(const Config& config) {
         .queued_message_bytes = sizeof(QueuedMessage) + sizeof(StoredMessage),
         .inflight_bytes = sizeof(InflightEntry),
     };
-    fmt::print("{}", render_budget(make_budget(config, sizes, {plan.count, plan.memory_bytes_each})));
+}
+
+ExitCode print_budget(const Config& config) {
+    const ShardPlan plan = plan_shards(config, read_host_facts());
+    fmt::print("{}", render_budget(make_budget(config, object_sizes(),
+                                               {plan.count, plan.memory_bytes_each})));
     return ExitCode::success;
 }
 
@@ -77,6 +81,15 @@ ExitCode serve(const ServeCommand& command) {
     return ExitCode::success;
 }
 
+ExitCode examine(const DoctorCommand& command) {
+    const auto config = make_config(command.config_path, {});
+    if (!config) return complain(ExitCode::usage, config.error().message);
+    const auto answer = doctor::examine(*config, object_sizes(), command.request);
+    if (!answer) return complain(ExitCode::usage, answer.error().message);
+    fmt::print("{}", answer->text);
+    return answer->code;
+}
+
 }  // namespace
 
 int run(int argument_count, const char* const* arguments) {
@@ -88,6 +101,9 @@ int run(int argument_count, const char* const* arguments) {
     }
     if (const auto* command = std::get_if<ServeCommand>(&line->command)) {
         return to_int(serve(*command));
+    }
+    if (const auto* command = std::get_if<DoctorCommand>(&line->command)) {
+        return to_int(examine(*command));
     }
     const auto& load = std::get<LoadRequest>(line->command);
     return load.net == "dpdk" ? run_dpdk_load(load) : run_uring_load(load);
