@@ -24,6 +24,7 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 STATE_TIMEOUT_S = 5.0
 BUSY_LOAD_AVERAGE = 0.5
+BUSY_SHARE_MAX = 0.1   # of all cores, in the second before a measurement
 
 allowed_cores = sorted(os.sched_getaffinity(0))
 BROKER_CORE = allowed_cores[0]
@@ -319,17 +320,38 @@ def machine_sheet(options):
         "generator": far.sheet() if far else "this machine",
         "huge_pages": value_of("/proc/meminfo", "HugePages_Total"),
         "load_average_at_start": contents("/proc/loadavg"),
+        "busy_share_at_start": busy_share(),
         "millrace": first_line_of([options.millrace, "--version"]),
         "mosquitto": first_line_of([mosquitto, "-h"]) if mosquitto else "not found",
         "commit": first_line_of(["git", "-C", FOLDER, "describe", "--always", "--dirty"]),
     }
 
 
+def busy_share(seconds=1.0):
+    """Of all cores' time in the coming seconds, what isn't idle. The load average would still hold
+    the measurement before."""
+    def read():
+        with open("/proc/stat") as lines:
+            times = [int(one) for one in lines.readline().split()[1:9]]
+        return sum(times), times[3] + times[4]   # idle, and waiting for a disk
+    whole, idle = read()
+    time.sleep(seconds)
+    whole, idle = (after - before for after, before in zip(read(), (whole, idle)))
+    return 1 - idle / whole if whole else 0.0
+
+
+def was_busy(sheet):
+    """Of a sheet without the share, by its load average: it may be that of the run before."""
+    if "busy_share_at_start" not in sheet:
+        return float(sheet["load_average_at_start"].split()[0]) > BUSY_LOAD_AVERAGE
+    return sheet["busy_share_at_start"] > BUSY_SHARE_MAX
+
+
 def say_machine(sheet):
     say("%(cores)d cores of %(processor)s, %(memory)s, Linux %(kernel)s, %(congestion_control)s; "
         "load average %(load_average_at_start)s" % sheet)
     say("%(millrace)s (%(commit)s) beside %(mosquitto)s\n" % sheet)
-    if float(sheet["load_average_at_start"].split()[0]) > BUSY_LOAD_AVERAGE:
+    if was_busy(sheet):
         say("THE MACHINE IS BUSY: what depends on time below is not a claim (README.md).\n")
 
 

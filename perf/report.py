@@ -117,25 +117,26 @@ def profile_lines(result):
 
 def machine_lines(result):
     sheet = {"network": "the host's namespace", "generator": "this machine", **result["machine"]}
+    share = sheet.get("busy_share_at_start")
     lines = ["%(cores)d cores of %(processor)s, %(memory)s, Linux %(kernel)s, "
-             "%(congestion_control)s in %(network)s; load average at the start "
-             "%(load_average_at_start)s. %(millrace)s (commit %(commit)s), %(mosquitto)s; "
-             "%(date)s." % sheet]
+             "%(congestion_control)s in %(network)s. %(millrace)s (commit %(commit)s), %(mosquitto)s; "
+             "%(date)s." % sheet,
+             "Before it began: load average %s, which still holds the scenario before%s." % (
+                 sheet["load_average_at_start"],
+                 "; in the last second the cores were %.0f %% busy" % (100 * share)
+                 if share is not None else "")]
     if result.get("far"):
         lines.append("The load came from %(generator)s. Left out, since both their ends are here: "
                      "everything over DPDK's memif." % sheet)
     lines.append("%d rounds of %d s in turns." % (result["rounds"], result["measured_seconds"]))
-    if was_busy(result):
-        lines.append("**The machine was busy: what depends on time is not a claim.**")
+    if harness.was_busy(sheet):
+        lines.append("**By that the machine was busy: what depends on time is not a claim.**")
     return lines + [""]
 
 
-def was_busy(result):
-    return float(result["machine"]["load_average_at_start"].split()[0]) > harness.BUSY_LOAD_AVERAGE
-
-
 def busy_lines(results):
-    names = [result["scenario"].replace("_", "-") for result in results if was_busy(result)]
+    names = [result["scenario"].replace("_", "-") for result in results
+             if harness.was_busy(result["machine"])]
     return ["**The machine was busy when these began, so that nothing of theirs that depends on "
             "time is a claim: %s.**" % ", ".join(names), ""] if names else []
 

@@ -125,11 +125,11 @@ class Reports(unittest.TestCase):
         self.assertEqual(report.cpu_text([sample]), "25 user, 50 kernel, machine's softirqs 12")
 
     def test_a_busy_machine_is_named_before_any_figure(self):
-        def busy(load):
+        def busy(share):
             return "".join(report.busy_lines([{"scenario": "fan_out", "machine": {
-                "load_average_at_start": load}}]))
-        self.assertIn("fan-out", busy("0.51 1 1"))
-        self.assertEqual(busy("0.50 1 1"), "")
+                "busy_share_at_start": share}}]))
+        self.assertIn("fan-out", busy(0.11))
+        self.assertEqual(busy(0.1), "")
 
     def test_the_headline_says_what_was_not_measured(self):
         text = "\n".join(headline.lines([]))

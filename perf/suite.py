@@ -87,8 +87,9 @@ def run_cell(options, cell, contenders, scenario):
 
 def run_scenario(options, name):
     scenario = importlib.import_module("scenarios." + name)
+    result = {"scenario": name, "far": bool(options.far), "cells": [],
+              "machine": harness.machine_sheet(options)}
     began = time.monotonic()
-    result = {"scenario": name, "far": bool(options.far), "cells": []}
     if options.far and getattr(scenario, "MAKES_ITS_OWN_WIRE", False):
         return {**result, "seconds": 0, "left_out": "it makes a wire of its own, on one machine"}
     for cell in scenario.cells(options):
@@ -104,9 +105,9 @@ def run_scenario(options, name):
     return {**result, "seconds": time.monotonic() - began}
 
 
-def write_down(options, sheet, results):
+def write_down(options, results):
     for result in results:
-        result.update(arguments=sys.argv[1:], machine=sheet, rounds=options.rounds,
+        result.update(arguments=sys.argv[1:], rounds=options.rounds,
                       measured_seconds=options.seconds)
         with open(os.path.join(options.results, result["scenario"] + ".json"), "w") as out:
             json.dump(result, out, separators=(",", ":"))
@@ -140,11 +141,10 @@ def main():
         options.far = far.FarMachine(options)
     network_namespace.enter(options)
     os.makedirs(options.results, exist_ok=True)
-    sheet = harness.machine_sheet(options)
     results = []
     for name in options.scenarios:
         results.append(run_scenario(options, name))
-    write_down(options, sheet, results)
+    write_down(options, results)
     measured = any(kept["samples"] for result in results for cell in result["cells"]
                    for kept in cell["contenders"].values())
     if not measured and not all(result.get("left_out") for result in results):

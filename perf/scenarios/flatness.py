@@ -1,5 +1,6 @@
 """Does a delivery cost the same however many receivers and bystanders there are?"""
 
+import floors
 import generator
 import plots as pictures
 import report as reports
@@ -9,9 +10,13 @@ from goals import Goal
 from harness import BROKER_CORE, Broker
 
 QUESTION = ("Deliveries a CPU second of millrace over io_uring, 64 B, QoS 0, one publish at a time: over "
-            "the number of receivers, and of idle clients beside 100 receivers.")
+            "the number of receivers, and of idle clients beside 100 receivers. The bare sender shows "
+            "what the kernel's sockets alone cost as they become more: nearly all of a delivery with "
+            "nothing to batch is theirs. The broker's own instructions: `perf/instructions.py`.")
 UNIT, SCALE, DECIMALS = "k deliveries/CPU s", 1000, 0
 DEARER_MAX = 1.1
+PAYLOAD_BYTES = 64
+FLOOR = "bare io_uring sender"
 
 
 def cells(options):
@@ -22,12 +27,21 @@ def cells(options):
 
 
 def make(receivers, bystanders):
-    return Cell("%d receivers, %d bystanders" % (receivers, bystanders), receivers=receivers,
-                bystanders=bystanders)
+    return Cell("%d receivers, %d bystanders" % (receivers, bystanders),
+                floor=None if bystanders else FLOOR, receivers=receivers, bystanders=bystanders)
 
 
 def contenders(options, cell):
-    return [Contender(URING, lambda: measure(options, cell.parameters))]
+    found = [Contender(URING, lambda: measure(options, cell.parameters))]
+    if cell.floor:
+        found.insert(0, Contender(FLOOR, lambda: bare(options, cell.parameters["receivers"])))
+    return found
+
+
+def bare(options, receivers):
+    told = floors.bare_send(options, receivers, PAYLOAD_BYTES, 1, coalesce=False, engine="uring",
+                            seconds=options.seconds)
+    return {"value": told["messages_per_cpu_s"], "report": told}
 
 
 def measure(options, shape):
@@ -35,8 +49,8 @@ def measure(options, shape):
             Bystanders(options, broker, shape["bystanders"]) as idle:
         idle.await_connected(broker)
         return sample_of(generator.load(options, broker, "fanout", [
-            "--publishers", 1, "--subscribers", shape["receivers"], "--payload", 64,
-            "--window", 1, "--duration", options.seconds]),
+            "--publishers", 1, "--subscribers", shape["receivers"], "--payload",
+            PAYLOAD_BYTES, "--window", 1, "--duration", options.seconds]),
             "deliveries_per_server_cpu_s")
 
 
@@ -61,8 +75,8 @@ def goals(result):
 
 
 def plots(result):
-    lines = {name: points for name, keep in OVER.items()
-             for points in pictures.lines_over(result, name, keep=keep, scale=SCALE).values()}
+    lines = {"%s, %s" % (who, name): points for name, keep in OVER.items()
+             for who, points in pictures.lines_over(result, name, keep=keep, scale=SCALE).items()}
     return [("flatness", pictures.line_plot(
         lines, "receivers, or bystanders of 100 receivers", UNIT,
         "What a delivery costs as others join", log_x=True))]
