@@ -161,6 +161,14 @@ def bare_send(options, receivers, payload, window, coalesce, engine, seconds):
     return dict(report, receive=receive)
 
 
+def bare_sender(options, receivers, payload, window, engine):
+    """A contender's sample: messages a second of the sender's own processor time. A window of more
+    than one leaves in one send a receiver."""
+    told = bare_send(options, receivers, payload, window, coalesce=window > 1, engine=engine,
+                     seconds=options.seconds)
+    return {"value": told["messages_per_cpu_s"], "report": told}
+
+
 def echo_and_ping(options, connections, payload, seconds, mode):
     """The reports of both; the echo counts from the first byte on, warm-up included."""
     bytes_each = frame_bytes(payload)

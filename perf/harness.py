@@ -63,6 +63,7 @@ def parse(parser):
         parser.error("%s is not an executable; see --millrace" % options.millrace)
     # A second machine (far.py) and a profile being taken (profiles.py): the suite's alone.
     options.far, options.recorder = None, None
+    options.network = "the host's namespace"  # the suite may take another: network_namespace.py
     return options
 
 
@@ -100,6 +101,13 @@ def memory_bytes(pid):
     return kilobytes * 1024
 
 
+def all_cores_ticks():
+    """{"user": ..., "softirq": ...}: what all cores have spent on each, proc_stat(5)."""
+    names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+    with open("/proc/stat") as stat:
+        return dict(zip(names, map(int, stat.readline().split()[1:])))
+
+
 class Usage:
     """What a process has used so far, its ended threads included, and all cores in softirqs."""
 
@@ -112,10 +120,8 @@ class Usage:
         ticks = os.sysconf("SC_CLK_TCK")
         with open("/proc/%d/stat" % pid) as stat:
             fields = stat.read().rpartition(")")[2].split()
-        with open("/proc/stat") as stat:
-            softirq = stat.readline().split()[7]
-        return Usage(int(fields[11]) / ticks, int(fields[12]) / ticks, int(softirq) / ticks,
-                     memory_bytes(pid))
+        return Usage(int(fields[11]) / ticks, int(fields[12]) / ticks,
+                     all_cores_ticks()["softirq"] / ticks, memory_bytes(pid))
 
     def since(self, before):
         return Usage(self.user_s - before.user_s, self.system_s - before.system_s,
@@ -307,7 +313,7 @@ def machine_sheet(options):
                 return file.read().strip()
         except OSError:
             return "unknown"
-    mosquitto, far = mosquitto_path(), getattr(options, "far", None)
+    mosquitto = mosquitto_path()
     return {
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "processor": value_of("/proc/cpuinfo", "model name"),
@@ -315,9 +321,8 @@ def machine_sheet(options):
         "memory": value_of("/proc/meminfo", "MemTotal"),
         "kernel": os.uname().release,
         "congestion_control": contents("/proc/sys/net/ipv4/tcp_congestion_control"),
-        # In the suite it may be another than the host's: network_namespace.py.
-        "network": getattr(options, "network", "the host's namespace"),
-        "generator": far.sheet() if far else "this machine",
+        "network": options.network,
+        "generator": options.far.sheet() if options.far else "this machine",
         "huge_pages": value_of("/proc/meminfo", "HugePages_Total"),
         "load_average_at_start": contents("/proc/loadavg"),
         "busy_share_at_start": busy_share(),
@@ -330,14 +335,11 @@ def machine_sheet(options):
 def busy_share(seconds=1.0):
     """Of all cores' time in the coming seconds, what isn't idle. The load average would still hold
     the measurement before."""
-    def read():
-        with open("/proc/stat") as lines:
-            times = [int(one) for one in lines.readline().split()[1:9]]
-        return sum(times), times[3] + times[4]   # idle, and waiting for a disk
-    whole, idle = read()
+    before = all_cores_ticks()
     time.sleep(seconds)
-    whole, idle = (after - before for after, before in zip(read(), (whole, idle)))
-    return 1 - idle / whole if whole else 0.0
+    spent = {name: after - before[name] for name, after in all_cores_ticks().items()}
+    whole = sum(spent.values())
+    return 1 - (spent["idle"] + spent["iowait"]) / whole if whole else 0.0
 
 
 def was_busy(sheet):
@@ -350,6 +352,7 @@ def was_busy(sheet):
 def say_machine(sheet):
     say("%(cores)d cores of %(processor)s, %(memory)s, Linux %(kernel)s, %(congestion_control)s; "
         "load average %(load_average_at_start)s" % sheet)
+    say("in the last second the cores were %.0f %% busy" % (100 * sheet["busy_share_at_start"]))
     say("%(millrace)s (%(commit)s) beside %(mosquitto)s\n" % sheet)
     if was_busy(sheet):
         say("THE MACHINE IS BUSY: what depends on time below is not a claim (README.md).\n")

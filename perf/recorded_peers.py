@@ -45,14 +45,15 @@ def goals(result):
 
 
 def remarks(result):
-    rows = [[goal.cell, goal.contender, "%.1f" % ours,
-             *["%.1f" % peers[name] for name in sorted(peers)], "%.2f" % goal.found,
-             "%s: %s" % (goal.asked_text(), "reached" if goal.reached else "NOT"),
-             "%.2f" % speed, "%.2f" % (goal.found * speed)]
-            for goal, (_, _, ours, peers, speed) in zip(goals(result), multiples(result))]
-    if not rows:
+    found = multiples(result)
+    if not found:
         return []
-    peers = sorted(multiples(result)[0][3])
+    peers = sorted(found[0][3])
+    rows = [[goal.cell, goal.contender, "%.1f" % ours,
+             *["%.1f" % recorded_ones[name] for name in peers], "%.2f" % goal.found,
+             "%s: %s" % (goal.asked_text(), goal.verdict()),
+             "%.2f" % speed, "%.2f" % (goal.found * speed)]
+            for goal, (_, _, ours, recorded_ones, speed) in zip(goals(result), found)]
     return ["Multiples of mosquitto. %s" % recorded()["how"], "",
             "Where mosquitto is slower here than it was there and we are not, the quotient flatters "
             "us: the last column leaves mosquitto out and is the quotient of the plain rates.", "",

@@ -1,5 +1,7 @@
 """One publisher to many subscribers. Window 1: nothing can be batched; 32: bursts."""
 
+import functools
+
 import floors
 import harness
 import plots as pictures
@@ -36,7 +38,9 @@ def make(receivers, payload, qos, window):
 
 def contenders(options, cell):
     shape = cell.parameters
-    found = [Contender(FLOOR, lambda: bare(options, shape)), *at_qos(options, shape, shape["qos"])]
+    found = [Contender(FLOOR, lambda: floors.bare_sender(
+        options, shape["receivers"], shape["payload"], shape["window"], "write")),
+             *at_qos(options, shape, shape["qos"])]
     if shape["qos"] == 1:  # in turns with what it is compared with
         found += [Contender(at_qos_0(one.name), one.run) for one in at_qos(options, shape, 0)
                   if one.name != MOSQUITTO]
@@ -53,12 +57,7 @@ def at_qos_0(name):
     return name + " at QoS 0"
 
 
-def bare(options, shape):
-    told = floors.bare_send(options, shape["receivers"], shape["payload"], shape["window"],
-                            coalesce=shape["window"] > 1, engine="write", seconds=options.seconds)
-    return {"value": told["messages_per_cpu_s"], "report": told}
-
-
+@functools.lru_cache
 def tsc_hertz():
     """The time-stamp counter's frequency as the kernel found it at its start; when that is no
     longer in its log, the processor's, which in a virtual machine is the counter's; else 0."""

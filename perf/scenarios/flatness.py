@@ -34,14 +34,9 @@ def make(receivers, bystanders):
 def contenders(options, cell):
     found = [Contender(URING, lambda: measure(options, cell.parameters))]
     if cell.floor:
-        found.insert(0, Contender(FLOOR, lambda: bare(options, cell.parameters["receivers"])))
+        found.insert(0, Contender(FLOOR, lambda: floors.bare_sender(
+            options, cell.parameters["receivers"], PAYLOAD_BYTES, 1, "uring")))
     return found
-
-
-def bare(options, receivers):
-    told = floors.bare_send(options, receivers, PAYLOAD_BYTES, 1, coalesce=False, engine="uring",
-                            seconds=options.seconds)
-    return {"value": told["messages_per_cpu_s"], "report": told}
 
 
 def measure(options, shape):

@@ -7,7 +7,7 @@ import dpdk_harness
 import generator
 import harness
 import plots as pictures
-from contender import Cell, Contender, has_dpdk
+from contender import DPDK, MOSQUITTO, URING, Cell, Contender, has_dpdk
 from dpdk_harness import DpdkBroker
 from harness import BROKER_CORE, GENERATOR_CORE, Broker
 
@@ -25,15 +25,15 @@ def cells(options):
 
 def contenders(options, cell):
     count = cell.parameters["connections"]
-    found = [Contender("millrace io_uring", lambda: hold(options, Broker(
+    found = [Contender(URING, lambda: hold(options, Broker(
         "millrace", options, ["--cpus", str(BROKER_CORE), "--huge-pages", "off"]), generator,
         count))]
     if has_dpdk(options):
-        found.append(Contender("millrace dpdk", lambda: hold(options, DpdkBroker(
+        found.append(Contender(DPDK, lambda: hold(options, DpdkBroker(
             options, ["--cpus", str(BROKER_CORE)]), dpdk_harness, count,
             ["--cpus", GENERATOR_CORE])))
     if harness.mosquitto_path():
-        found.append(Contender("mosquitto", lambda: hold(
+        found.append(Contender(MOSQUITTO, lambda: hold(
             options, Broker("mosquitto", options), generator, count)))
     return found
 

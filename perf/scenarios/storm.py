@@ -2,7 +2,7 @@
 
 import generator
 import harness
-from contender import Cell, Contender, sample_of
+from contender import MOSQUITTO, URING, Cell, Contender, sample_of
 from floors import AcceptLoop
 from harness import Broker
 
@@ -22,10 +22,10 @@ def cells(options):
 def contenders(options, cell):
     count = cell.parameters["connections"]
     found = [Contender(FLOOR, lambda: storm(options, AcceptLoop(options), count)),
-             Contender("millrace io_uring", lambda: storm(options, Broker(
+             Contender(URING, lambda: storm(options, Broker(
                  "millrace", options, ["--cpus", str(harness.BROKER_CORE)]), count))]
     if harness.mosquitto_path():
-        found.append(Contender("mosquitto", lambda: storm(
+        found.append(Contender(MOSQUITTO, lambda: storm(
             options, Broker("mosquitto", options), count)))
     return found
 

@@ -147,6 +147,7 @@ private:
     mqtt::Reason publish_on(const mqtt::Publish& packet, uint64_t publisher);
     bool on_ack(Connection& connection, mqtt::PacketType type, Bytes body);
     Bytes take_short_pubacks(Connection& connection, Bytes bytes);
+    bool finish_awaiting(Session& session, uint16_t packet_id, InflightEntry::State awaited);
     bool on_pubrel(Connection& connection, const mqtt::Ack& packet);
     bool on_pubrec(Connection& connection, const mqtt::Ack& packet);
     void pause_if_pressed(Connection& connection);

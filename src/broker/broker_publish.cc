@@ -146,16 +146,23 @@ Bytes Broker::take_short_pubacks(Connection& connection, Bytes bytes) {
     MqttConnection& client = mqtt_of(connection);
     if (client.state != MqttConnection::State::connected || !client.tail.empty()) return bytes;
     Session& session = *client.session;
-    const size_t bytes_before = bytes.size();
+    bool is_any_finished = false;
     while (const uint16_t packet_id = mqtt::short_puback_id(bytes)) {
         bytes = bytes.subspan(mqtt::short_ack_bytes);
-        if (session.extras == nullptr) continue;
-        InflightEntry* entry = session.extras->inflight.find(packet_id);
-        if (entry == nullptr || entry->state != InflightEntry::State::awaiting_puback) continue;
-        fanout_.finish(*session.extras, *entry);
+        is_any_finished |=
+            finish_awaiting(session, packet_id, InflightEntry::State::awaiting_puback);
     }
-    if (bytes.size() != bytes_before) fanout_.send_waiting(session);
+    if (is_any_finished) fanout_.send_waiting(session);
     return bytes;
+}
+
+// False when nothing of that identifier is open, or it waits for something else: ignored. After
+// true Fanout::send_waiting() is to follow.
+bool Broker::finish_awaiting(Session& session, uint16_t packet_id, InflightEntry::State awaited) {
+    InflightEntry* entry = session.find_inflight(packet_id);
+    if (entry == nullptr || entry->state != awaited) return false;
+    fanout_.finish(*session.extras, *entry);
+    return true;
 }
 
 bool Broker::on_ack(Connection& connection, mqtt::PacketType type, Bytes body) {
@@ -165,22 +172,16 @@ bool Broker::on_ack(Connection& connection, mqtt::PacketType type, Bytes body) {
     if (type == mqtt::PacketType::pubrel) return on_pubrel(connection, *packet);
     if (type == mqtt::PacketType::pubrec) return on_pubrec(connection, *packet);
     Session& session = *client.session;
-    InflightEntry* entry =
-        session.extras == nullptr ? nullptr : session.extras->inflight.find(packet->packet_id);
-    const auto expected = type == mqtt::PacketType::puback ? InflightEntry::State::awaiting_puback
-                                                           : InflightEntry::State::awaiting_pubcomp;
-    // An identifier that isn't in flight may be left over from before a reconnection: ignored.
-    if (entry == nullptr || entry->state != expected) return true;
-    fanout_.finish(*session.extras, *entry);
-    fanout_.send_waiting(session);
+    const auto awaited = type == mqtt::PacketType::puback ? InflightEntry::State::awaiting_puback
+                                                          : InflightEntry::State::awaiting_pubcomp;
+    if (finish_awaiting(session, packet->packet_id, awaited)) fanout_.send_waiting(session);
     return true;
 }
 
 bool Broker::on_pubrec(Connection& connection, const mqtt::Ack& packet) {
     MqttConnection& client = mqtt_of(connection);
     Session& session = *client.session;
-    InflightEntry* entry =
-        session.extras == nullptr ? nullptr : session.extras->inflight.find(packet.packet_id);
+    InflightEntry* entry = session.find_inflight(packet.packet_id);
     if (entry != nullptr && mqtt::is_error(packet.reason)) {
         fanout_.finish(*session.extras, *entry);  // refused by the receiver: done (4.3.3)
         fanout_.send_waiting(session);

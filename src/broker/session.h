@@ -85,6 +85,11 @@ struct Session {
         return {reinterpret_cast<const char*>(&client_id_bytes_low + 1), client_id_bytes()};
     }
     bool is_kept() const { return expiry_s != 0; }
+    // What was sent with that identifier and is open. Null when there's none: it may be left over
+    // from before a reconnection.
+    InflightEntry* find_inflight(uint16_t packet_id) {
+        return extras == nullptr ? nullptr : extras->inflight.find(packet_id);
+    }
 };
 
 }  // namespace millrace

@@ -60,13 +60,9 @@ NodeFacts read_node(Tree& tree, uint32_t index) {
 }
 
 std::vector<uint32_t> usable_cores(Tree& tree) {
-    constexpr std::string_view name = "Cpus_allowed_list:";
     const std::string status = tree.text("proc/self/status").value_or("");
-    for (const std::string_view line : lines_of(status)) {
-        if (!line.starts_with(name)) continue;
-        const std::vector<std::string_view> words = words_of(line.substr(name.size()));
-        if (!words.empty()) return cpus_of(std::string(words[0]));
-    }
+    const std::vector<std::string_view> allowed = words_behind("Cpus_allowed_list:", status);
+    if (!allowed.empty()) return cpus_of(std::string(allowed[0]));
     return cpus_of(tree.text(cpu_folder + "/online"));
 }
 

@@ -40,33 +40,15 @@ std::optional<uint64_t> last_number(const std::optional<std::string>& text) {
 
 // The hard limit of a line "Max open files    1024    524288    files" (proc(5)).
 std::optional<uint64_t> hard_limit(std::string_view limits, std::string_view name) {
-    for (const std::string_view line : lines_of(limits)) {
-        if (!line.starts_with(name)) continue;
-        const std::vector<std::string_view> words = words_of(line.substr(name.size()));
-        if (words.size() < 2) return std::nullopt;
-        if (words[1] == "unlimited") return UINT64_MAX;
-        return parse_number(words[1]);
-    }
-    return std::nullopt;
-}
-
-// The text behind "CapEff:" and the like.
-std::string_view status_field(std::string_view status, std::string_view name) {
-    for (const std::string_view line : lines_of(status)) {
-        if (!line.starts_with(name)) continue;
-        const std::vector<std::string_view> words = words_of(line);
-        return words.size() >= 2 ? words[1] : std::string_view{};
-    }
-    return {};
+    const std::vector<std::string_view> words = words_behind(name, limits);
+    if (words.size() < 2) return std::nullopt;
+    if (words[1] == "unlimited") return UINT64_MAX;
+    return parse_number(words[1]);
 }
 
 uint64_t meminfo_line(std::string_view meminfo, std::string_view name) {
-    for (const std::string_view line : lines_of(meminfo)) {
-        if (!line.starts_with(name)) continue;
-        const std::vector<std::string_view> words = words_of(line.substr(name.size()));
-        return words.empty() ? 0 : parse_number(words[0]).value_or(0);
-    }
-    return 0;
+    const std::vector<std::string_view> words = words_behind(name, meminfo);
+    return words.empty() ? 0 : parse_number(words[0]).value_or(0);
 }
 
 // The narrowest memory.max.
@@ -138,7 +120,9 @@ LimitFacts read_limits(Tree& tree) {
     limits.open_files_hard = hard_limit(own, "Max open files");
     limits.locked_bytes_hard = hard_limit(own, "Max locked memory");
     const std::string status = tree.text("proc/self/status").value_or("");
-    const std::vector<uint32_t> capabilities = parse_cpu_mask(status_field(status, "CapEff:"));
+    const std::vector<std::string_view> effective = words_behind("CapEff:", status);
+    const std::vector<uint32_t> capabilities =
+        effective.empty() ? std::vector<uint32_t>{} : parse_cpu_mask(effective[0]);
     limits.may_lock_memory =
         std::find(capabilities.begin(), capabilities.end(), cap_ipc_lock) != capabilities.end();
     limits.open_files_ceiling = tree.number("proc/sys/fs/nr_open");

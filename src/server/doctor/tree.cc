@@ -104,4 +104,11 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     return split_at(text, "\n");
 }
 
+std::vector<std::string_view> words_behind(std::string_view name, std::string_view text) {
+    for (const std::string_view line : lines_of(text)) {
+        if (line.starts_with(name)) return words_of(line.substr(name.size()));
+    }
+    return {};
+}
+
 }  // namespace millrace::doctor

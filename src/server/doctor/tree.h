@@ -41,5 +41,8 @@ private:
 // Words between blanks, tabs and line ends.
 std::vector<std::string_view> words_of(std::string_view text);
 std::vector<std::string_view> lines_of(std::string_view text);
+// Those behind `name` in the first line that begins with it: {"1024", "kB"} of "MemTotal: 1024 kB".
+// Empty when there's no such line.
+std::vector<std::string_view> words_behind(std::string_view name, std::string_view text);
 
 }  // namespace millrace::doctor
