@@ -2,6 +2,10 @@
 // Owned by: nobody. Thread: any.
 #pragma once
 
+#include <string_view>
+
+#include <fmt/format.h>
+
 namespace millrace {
 
 enum class ExitCode : int {
@@ -15,6 +19,12 @@ enum class ExitCode : int {
 
 constexpr int to_int(ExitCode code) {
     return static_cast<int>(code);
+}
+
+// Says on standard error why the process ends, and passes the code on.
+inline ExitCode complain(ExitCode code, std::string_view text) {
+    fmt::print(stderr, "millrace: {}\n", text);
+    return code;
 }
 
 }  // namespace millrace

@@ -1,45 +1,44 @@
 #include "server/signals.h"
 
 #include <csignal>
+#include <initializer_list>
 
 #include "base/assert.h"
 
 namespace millrace {
 namespace {
 
-sigset_t stop_signals() {
+sigset_t set_of(std::initializer_list<int> numbers) {
     sigset_t set;
     ::sigemptyset(&set);
-    ::sigaddset(&set, SIGTERM);
-    ::sigaddset(&set, SIGINT);
+    for (const int number : numbers) ::sigaddset(&set, number);
     return set;
 }
 
+sigset_t service_signals() { return set_of({SIGTERM, SIGINT, SIGUSR1}); }
+
 }  // namespace
 
-void block_stop_signals() {
-    sigset_t set = stop_signals();
-    ::sigaddset(&set, SIGUSR1);
+void block_service_signals() {
+    const sigset_t set = service_signals();
     MR_ASSERT(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
     MR_ASSERT(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 }
 
-int wait_for_stop_signal(const std::function<void()>& on_report) {
-    const sigset_t set = stop_signals();
-    sigset_t awaited = set;
-    ::sigaddset(&awaited, SIGUSR1);
-    int signal_number = 0;
-    while (true) {
-        MR_ASSERT(::sigwait(&awaited, &signal_number) == 0);
-        if (signal_number != SIGUSR1) break;
-        on_report();
-    }
+ServiceSignal wait_for_signal() {
+    const sigset_t set = service_signals();
+    int number = 0;
+    MR_ASSERT(::sigwait(&set, &number) == 0);
+    return number == SIGUSR1 ? ServiceSignal::report : ServiceSignal::stop;
+}
+
+void let_stop_signals_end() {
     // The default action is to end; a shell that starts us in the background may have set
     // SIGINT to "ignore".
     MR_ASSERT(::signal(SIGTERM, SIG_DFL) != SIG_ERR);
     MR_ASSERT(::signal(SIGINT, SIG_DFL) != SIG_ERR);
+    const sigset_t set = set_of({SIGTERM, SIGINT});
     MR_ASSERT(::pthread_sigmask(SIG_UNBLOCK, &set, nullptr) == 0);
-    return signal_number;
 }
 
 }  // namespace millrace

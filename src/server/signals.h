@@ -1,20 +1,28 @@
-// Waiting for the signal that ends the process, without a handler.
+// The signals that a running server follows, taken one by one without a handler.
 // Owned by: the main thread.
-// Holds:    block_stop_signals() runs before any thread starts, so that every thread inherits the
-//           mask and only wait_for_stop_signal() ever takes a signal.
+// Holds:    block_service_signals() runs before any thread starts, so that every thread inherits
+//           the mask and only wait_for_signal() ever takes one.
+// Not here: what is done about a signal (service.cc).
 #pragma once
 
-#include <functional>
+#include <cstdint>
 
 namespace millrace {
 
-// Blocks SIGTERM, SIGINT and SIGUSR1 for this thread and those it will start, and ignores SIGPIPE: a peer
-// that is gone is an error code of the call that wrote.
-void block_stop_signals();
+enum class ServiceSignal : uint8_t {
+    stop,    // SIGTERM, SIGINT
+    report,  // SIGUSR1
+};
 
-// Sleeps until SIGTERM or SIGINT comes and returns it. A second one then ends the process at
-// once, whatever its threads do: for whoever doesn't want to wait for the orderly end. Each SIGUSR1
-// before calls `on_report`.
-int wait_for_stop_signal(const std::function<void()>& on_report);
+// Blocks the signals above for this thread and those it will start, and ignores SIGPIPE: a peer that
+// is gone is an error code of the call that wrote.
+void block_service_signals();
+
+// Sleeps until one of them comes; at once for one that came before.
+ServiceSignal wait_for_signal();
+
+// From here on SIGTERM or SIGINT ends the process at once, whatever its threads do: for whoever
+// doesn't want to wait for the orderly end.
+void let_stop_signals_end();
 
 }  // namespace millrace

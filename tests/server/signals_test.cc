@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <initializer_list>
+#include <utility>
 
 namespace {
 
@@ -27,24 +28,30 @@ int status_of_child(Body&& body) {
 
 }  // namespace
 
-TEST_CASE("signals: the first stop signal is returned, also one that came before the wait") {
-    for (const int number : {SIGTERM, SIGINT}) {
-        const int status = status_of_child([&] {
-            millrace::block_stop_signals();
-            ::kill(::getpid(), number);
-            return millrace::wait_for_stop_signal([] {}) == number ? 7 : 8;
-        });
+TEST_CASE("signals: one that came before the wait is returned, each by its meaning") {
+    const auto meaning = [](int number) {
+        millrace::block_service_signals();
+        ::kill(::getpid(), number);
+        return static_cast<int>(millrace::wait_for_signal());
+    };
+    using millrace::ServiceSignal;
+    for (const auto& [number, wanted] : {std::pair{SIGTERM, ServiceSignal::stop},
+                                         {SIGINT, ServiceSignal::stop},
+                                         {SIGUSR1, ServiceSignal::report}}) {
+        CAPTURE(number);
+        const int status = status_of_child([&, number = number] { return meaning(number); });
         REQUIRE(WIFEXITED(status));
-        CHECK(WEXITSTATUS(status) == 7);
+        CHECK(WEXITSTATUS(status) == static_cast<int>(wanted));
     }
 }
 
 TEST_CASE("signals: the second stop signal ends the process") {
     const int status = status_of_child([] {
         ::signal(SIGINT, SIG_IGN);  // as in a job of a shell's background
-        millrace::block_stop_signals();
+        millrace::block_service_signals();
         ::kill(::getpid(), SIGTERM);
-        millrace::wait_for_stop_signal([] {});
+        if (millrace::wait_for_signal() != millrace::ServiceSignal::stop) return 8;
+        millrace::let_stop_signals_end();
         ::kill(::getpid(), SIGINT);
         return 7;
     });
@@ -52,25 +59,9 @@ TEST_CASE("signals: the second stop signal ends the process") {
     CHECK(WTERMSIG(status) == SIGINT);
 }
 
-TEST_CASE("signals: SIGUSR1 asks for a report, and the wait goes on") {
-    const int status = status_of_child([] {
-        int reports = 0;
-        millrace::block_stop_signals();
-        ::kill(::getpid(), SIGUSR1);
-        // The report's own end lets the stop signal in, so neither can overtake the other.
-        const int number = millrace::wait_for_stop_signal([&] {
-            ++reports;
-            ::kill(::getpid(), SIGTERM);
-        });
-        return number == SIGTERM && reports == 1 ? 7 : 8;
-    });
-    REQUIRE(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 7);
-}
-
 TEST_CASE("signals: writing to a closed pipe is an error, not the end") {
     const int status = status_of_child([] {
-        millrace::block_stop_signals();
+        millrace::block_service_signals();
         int ends[2];
         if (::pipe(ends) != 0) return 1;
         ::close(ends[0]);
