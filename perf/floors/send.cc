@@ -227,7 +227,7 @@ private:
         const double by_message = 1 / static_cast<double>(messages);
         counts.system_calls += windows;  // the answers read
         Report line;
-        line.add_word("engine", options_.engine == Engine::write ? "write" : "uring");
+        line.add_text("engine", options_.engine == Engine::write ? "write" : "uring");
         line.add("receivers", options_.receivers);
         line.add("message_bytes", options_.bytes);
         line.add("window", options_.window);

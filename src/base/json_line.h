@@ -1,6 +1,6 @@
 // One JSON object in one line, built of `"name":value` pairs in their order.
 // Owned by: values; one thread at a time.
-// Not here: escaping. Words that need it aren't for this.
+// Not here: escaping names. Those that need it aren't for this.
 #pragma once
 
 #include <iterator>
@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include <fmt/format.h>
+
+#include "base/json_text.h"
 
 namespace millrace {
 
@@ -22,9 +24,8 @@ public:
     void add_decimal(std::string_view name, double value, int decimals = 3) {
         add(name, fmt::format("{:.{}f}", value, decimals));
     }
-    void add_word(std::string_view name, std::string_view word) {
-        add(name, fmt::format("\"{}\"", word));
-    }
+    // Whatever is in it.
+    void add_text(std::string_view name, std::string_view text) { add(name, json_text(text)); }
     std::string object() const { return "{" + text_ + "}"; }
 
 private:

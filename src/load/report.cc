@@ -196,7 +196,7 @@ std::string LoadReport::to_text() const {
 
 std::string LoadReport::to_json() const {
     JsonLine line;
-    line.add_word("mode", mode_name(mode));
+    line.add_text("mode", mode_name(mode));
     line.add("ok", succeeded());
     line.add("interrupted", interrupted);
     line.add("timed_out", timed_out);

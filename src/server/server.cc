@@ -10,7 +10,6 @@
 #include "broker/mail.h"
 #include "broker/message.h"
 #include "codec/mqtt/topic_name.h"
-#include "codec/mqtt/utf8.h"
 #include "runtime/clock.h"
 #include "runtime/placement.h"
 #include "server/assemble_dpdk.h"

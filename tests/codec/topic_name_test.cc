@@ -17,6 +17,14 @@ TEST_CASE("topic: a name has at least one character, no wildcard and no zero") {
     }
 }
 
+TEST_CASE("topic: a string is UTF-8 without a zero; a byte order mark is part of it") {
+    CHECK(is_valid_utf8("A\xf0\xaa\x9b\x94"));  // the example of 1.5.4
+    CHECK(is_valid_utf8("\xef\xbb\xbf"));       // MQTT-1.5.4-3: neither skipped nor refused
+    CHECK(is_valid_utf8(""));
+    CHECK_FALSE(is_valid_utf8("a\0b"sv));
+    CHECK_FALSE(is_valid_utf8("\xed\xa0\x80"));
+}
+
 TEST_CASE("topic: a wildcard is found at any distance from the word border") {
     for (size_t bytes = 1; bytes < 40; ++bytes) {
         std::string text(bytes, '/');

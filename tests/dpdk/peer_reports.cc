@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/json_text.h"
+
 namespace millrace::test {
 namespace {
 
@@ -48,20 +50,7 @@ void print_line(const std::string& line) {
 }
 
 void report_error(std::string_view message) {
-    print_line(fmt::format(R"({{"event":"error","message":"{}"}})", json_escaped(message)));
-}
-
-std::string json_escaped(std::string_view text) {
-    std::string escaped;
-    for (const char character : text) {
-        if (character == '"' || character == '\\') escaped += '\\';
-        if (static_cast<unsigned char>(character) < 0x20) {
-            escaped += fmt::format("\\u{:04x}", static_cast<unsigned>(character));
-        } else {
-            escaped += character;
-        }
-    }
-    return escaped;
+    print_line(fmt::format(R"({{"event":"error","message":{}}})", json_text(message)));
 }
 
 const char* reason_name(CloseReason reason) {

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/json_text.h"
 #include "command_reader.h"
 #include "peer_options.h"
 #include "peer_reports.h"
@@ -55,8 +56,8 @@ int run(const PeerOptions& options) {
                                       blocks, *waker);
     if (!net) return fail_start(net.error());
 
-    print_line(fmt::format(R"({{"event":"started","port":"{}","stack":"{}"}})",
-                           json_escaped((*port)->describe()), json_escaped((*net)->describe())));
+    print_line(fmt::format(R"({{"event":"started","port":{},"stack":{}}})",
+                           json_text((*port)->describe()), json_text((*net)->describe())));
     {
         StackPeerApp app(**net, blocks, !options.stack.close_on_peer_fin);
         run_turns(**net, app);

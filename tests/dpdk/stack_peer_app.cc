@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json_text.h"
 #include "peer_reports.h"
 #include "tcp/tcp_connection.h"
 
@@ -97,7 +98,7 @@ void StackPeerApp::report_counters() { print_line(counters_line(net_)); }
 void StackPeerApp::report_dump() {
     std::string text;
     net_.dump(text);
-    print_line(fmt::format(R"({{"event":"dump","text":"{}"}})", json_escaped(text)));
+    print_line(fmt::format(R"({{"event":"dump","text":{}}})", json_text(text)));
 }
 
 // ---- events ----

@@ -6,8 +6,8 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "codec/mqtt/topic_name.h"
-#include "codec/mqtt/utf8.h"
 #include "fuzz_target.h"
 
 using namespace millrace;

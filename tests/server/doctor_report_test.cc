@@ -5,7 +5,6 @@
 
 #include "doctor_host.h"
 #include "server/doctor/doctor.h"
-#include "server/doctor/json_text.h"
 
 using namespace millrace;
 using namespace millrace::doctor;
@@ -42,14 +41,6 @@ TEST_CASE("doctor report: a finding has its severity, name and four fields; a su
     CHECK(text.find("\n  found   10\n") != std::string::npos);
     CHECK(text.find("\n  cost    20 connections instead of 2000\n") != std::string::npos);
     CHECK(text.ends_with("\nFound: 1 capacity, 1 performance.\n"));
-}
-
-TEST_CASE("doctor report: text becomes JSON whatever is in it") {
-    CHECK(json_text("a\"b\\c\n\x01") == R"("a\"b\\c\u000a\u0001")");
-    CHECK(json_text("caf\xc3\xa9") == "\"caf\xc3\xa9\"");
-    CHECK(json_text("\xff\xc3") == "\"??\"");
-    CHECK(json_number(std::optional<uint64_t>{}) == "null");
-    CHECK(json_numbers(std::vector<int>{1, 2}) == "[1,2]");
 }
 
 TEST_CASE("doctor: the status is that of the weightiest finding") {

@@ -1,10 +1,10 @@
 // Decoding the packets that follow CONNECT and CONNACK (3.3 to 3.15).
 #include "codec/mqtt/decode.h"
 
+#include "base/utf8.h"
 #include "codec/mqtt/decode_step.h"
 #include "codec/mqtt/properties.h"
 #include "codec/mqtt/reason_set.h"
-#include "codec/mqtt/utf8.h"
 
 namespace millrace::mqtt {
 namespace {

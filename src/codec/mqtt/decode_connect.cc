@@ -1,9 +1,10 @@
 // Decoding CONNECT and CONNACK (3.1, 3.2).
 #include "codec/mqtt/decode.h"
+
+#include "base/utf8.h"
 #include "codec/mqtt/decode_step.h"
 #include "codec/mqtt/properties.h"
 #include "codec/mqtt/reason_set.h"
-#include "codec/mqtt/utf8.h"
 
 namespace millrace::mqtt {
 namespace {

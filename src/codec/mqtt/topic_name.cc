@@ -3,7 +3,8 @@
 
 #include <cstring>
 
-#include "codec/mqtt/eight_bytes.h"
+#include "base/eight_bytes.h"
+#include "base/utf8.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -13,12 +14,16 @@ constexpr std::string_view shared_prefix = "$share/";
 bool word_has_wildcard(const char* at) {
     uint64_t word;
     std::memcpy(&word, at, sizeof(word));
-    return has_zero_byte(word ^ (ones * '+')) || has_zero_byte(word ^ (ones * '#'));
+    return has_zero_byte(word ^ (eight_ones * '+')) || has_zero_byte(word ^ (eight_ones * '#'));
 }
 
 bool is_wildcard(char character) { return character == '+' || character == '#'; }
 
 }  // namespace
+
+bool is_valid_utf8(std::string_view text) {
+    return is_well_formed_utf8_without_zero(as_bytes(text));
+}
 
 bool has_wildcard(std::string_view filter) {
     const char* next = filter.data();

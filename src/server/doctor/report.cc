@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/json_line.h"
-#include "server/doctor/json_text.h"
+#include "base/json_text.h"
 
 namespace millrace::doctor {
 namespace {
@@ -51,20 +51,20 @@ std::string sum_line(const std::vector<Finding>& findings) {
 
 std::string finding_json(const Finding& finding) {
     JsonLine line;
-    line.add("id", json_text(finding.id));
-    line.add("severity", json_text(name_of(finding.severity)));
-    line.add("what", json_text(finding.what));
-    line.add("found", json_text(finding.found));
-    line.add("wanted", json_text(finding.wanted));
-    line.add("cost", json_text(finding.cost));
-    line.add("mend", json_text(finding.mend));
+    line.add_text("id", finding.id);
+    line.add_text("severity", name_of(finding.severity));
+    line.add_text("what", finding.what);
+    line.add_text("found", finding.found);
+    line.add_text("wanted", finding.wanted);
+    line.add_text("cost", finding.cost);
+    line.add_text("mend", finding.mend);
     return line.object();
 }
 
 std::string uring_json(const UringFacts& uring) {
     JsonLine line;
     line.add("probed", uring.probed);
-    line.add("refusal", json_text(uring.refusal));
+    line.add_text("refusal", uring.refusal);
     line.add("send_zero_copy", uring.send_zero_copy);
     line.add("zero_copy_report", uring.zero_copy_report);
     line.add("registered_ring", uring.registered_ring);
@@ -79,7 +79,7 @@ std::string core_json(const CoreFacts& core) {
     line.add("index", core.index);
     line.add("node", json_number(core.node));
     line.add("siblings", json_numbers(core.siblings));
-    line.add("governor", json_text(core.governor));
+    line.add_text("governor", core.governor);
     line.add("wake_up_us", json_number(core.wake_up_us));
     return line.object();
 }
@@ -95,8 +95,8 @@ std::string node_json(const NodeFacts& node) {
 
 std::string clock_json(const ClockFacts& clock) {
     JsonLine line;
-    line.add("source", json_text(clock.source));
-    line.add("available", json_text(clock.available));
+    line.add_text("source", clock.source);
+    line.add_text("available", clock.available);
     line.add("read_ns", json_number(clock.read_ns));
     return line.object();
 }
@@ -128,22 +128,22 @@ std::string limits_json(const LimitFacts& limits) {
     line.add("local_ports", limits.local_ports ? fmt::format("[{},{}]", limits.local_ports->first,
                                                              limits.local_ports->second)
                                                : "null");
-    line.add("reserved_ports", json_text(limits.reserved_ports));
+    line.add_text("reserved_ports", limits.reserved_ports);
     return line.object();
 }
 
 std::string interrupt_json(const InterruptFacts& interrupt) {
     JsonLine line;
     line.add("number", interrupt.number);
-    line.add("name", json_text(interrupt.name));
+    line.add_text("name", interrupt.name);
     line.add("cores", json_numbers(interrupt.cores));
     return line.object();
 }
 
 std::string card_json(const CardFacts& card) {
     JsonLine line;
-    line.add("name", json_text(card.name));
-    line.add("driver", json_text(card.driver));
+    line.add_text("name", card.name);
+    line.add_text("driver", card.driver);
     line.add("is_physical", card.is_physical);
     line.add("is_up", card.is_up);
     line.add("node", json_number(card.node));
@@ -160,12 +160,12 @@ std::string network_json(const NetworkFacts& network) {
     line.add("cards", json_list(network.cards, card_json));
     line.add("addresses", json_list(network.addresses, [](const AddressFacts& address) {
                  JsonLine one;
-                 one.add("card", json_text(address.card));
-                 one.add("range", json_text(address.range.text()));
+                 one.add_text("card", address.card);
+                 one.add_text("range", address.range.text());
                  return one.object();
              }));
-    line.add("congestion", json_text(network.congestion));
-    line.add("queue_discipline", json_text(network.queue_discipline));
+    line.add_text("congestion", network.congestion);
+    line.add_text("queue_discipline", network.queue_discipline);
     line.add("irqbalance", network.irqbalance);
     return line.object();
 }
@@ -174,8 +174,8 @@ std::string dpdk_json(const DpdkFacts& dpdk) {
     JsonLine line;
     line.add("functions", json_list(dpdk.functions, [](const PciFacts& function) {
                  JsonLine one;
-                 one.add("address", json_text(function.address));
-                 one.add("driver", json_text(function.driver));
+                 one.add_text("address", function.address);
+                 one.add_text("driver", function.driver);
                  one.add("node", json_number(function.node));
                  return one.object();
              }));
@@ -188,7 +188,7 @@ std::string dpdk_json(const DpdkFacts& dpdk) {
 std::string plan_json(const Subject& subject) {
     using Kind = BudgetTerm::Kind;
     JsonLine line;
-    line.add("net", json_text(subject.config.net));
+    line.add_text("net", subject.config.net);
     line.add("shards", subject.plan.count);
     line.add("cores", json_numbers(subject.plan.cpus));
     line.add("connections", subject.connections());
@@ -203,7 +203,7 @@ std::string plan_json(const Subject& subject) {
 std::string facts_json(const Subject& subject) {
     const Facts& facts = subject.facts;
     JsonLine line;
-    line.add("release", json_text(facts.release));
+    line.add_text("release", facts.release);
     line.add("plan", plan_json(subject));
     line.add("cores_usable", json_numbers(facts.cores_usable));
     line.add("cores_allowed", json_numbers(facts.cores_allowed));

@@ -1,13 +1,11 @@
-// UTF-8 of MQTT strings and of payloads.
+// Well-formed UTF-8, with and without U+0000.
+#include "base/utf8.h"
+
 #include <doctest/doctest.h>
 
 #include <string>
 
-#include "codec/mqtt/topic_name.h"
-#include "codec/mqtt/utf8.h"
-
 using namespace millrace;
-using namespace millrace::mqtt;
 using namespace std::string_view_literals;
 
 namespace {
@@ -33,6 +31,10 @@ std::string encoded(uint32_t point) {
     return out;
 }
 
+bool without_zero(std::string_view text) {
+    return is_well_formed_utf8_without_zero(as_bytes(text));
+}
+
 }  // namespace
 
 TEST_CASE("utf8: every code point is legal but U+0000 and the surrogates") {
@@ -41,7 +43,7 @@ TEST_CASE("utf8: every code point is legal but U+0000 and the surrogates") {
         const bool surrogate = point >= 0xd800 && point <= 0xdfff;
         const bool legal = !surrogate && point <= 0x10ffff;
         const std::string text = encoded(point);
-        wrong += is_valid_utf8(text) != (legal && point != 0);
+        wrong += without_zero(text) != (legal && point != 0);
         wrong += is_well_formed_utf8(as_bytes(text)) != legal;
     }
     CHECK(wrong == 0);
@@ -59,7 +61,7 @@ TEST_CASE("utf8: overlong, cut and stray bytes are refused at any distance from 
             for (const size_t after : {0, 1, 7, 8, 9}) {
                 std::string text(before, 'a');
                 text.append(sequence).append(after, 'z');
-                CHECK_FALSE(is_valid_utf8(text));
+                CHECK_FALSE(without_zero(text));
                 CHECK_FALSE(is_well_formed_utf8(as_bytes(text)));
             }
         }
@@ -70,18 +72,23 @@ TEST_CASE("utf8: a zero byte is refused in a string and allowed in a payload, wh
     for (size_t bytes = 1; bytes < 40; ++bytes) {
         for (size_t at = 0; at < bytes; ++at) {
             std::string text(bytes, '\x7f');
-            CHECK(is_valid_utf8(text));
+            CHECK(without_zero(text));
             text[at] = '\0';
-            CHECK_FALSE(is_valid_utf8(text));
+            CHECK_FALSE(without_zero(text));
             CHECK(is_well_formed_utf8(as_bytes(text)));
             text[at] = '\x01';
-            CHECK(is_valid_utf8(text));
+            CHECK(without_zero(text));
         }
     }
 }
 
-TEST_CASE("utf8: the example of 1.5.4 and the byte order mark are strings") {
-    CHECK(is_valid_utf8("A\xf0\xaa\x9b\x94"));
-    CHECK(is_valid_utf8("\xef\xbb\xbf"));  // MQTT-1.5.4-3: neither skipped nor refused
-    CHECK(is_valid_utf8(""));
+TEST_CASE("utf8: nothing is well-formed, and a character knows its length") {
+    CHECK(without_zero(""));
+    CHECK(is_well_formed_utf8({}));
+    for (const uint32_t point : {0u, 0x7fu, 0x80u, 0x7ffu, 0x800u, 0xffffu, 0x10000u, 0x10ffffu}) {
+        const std::string text = encoded(point);
+        const Bytes bytes = as_bytes(text);
+        CHECK(utf8_character_bytes(bytes.data(), bytes.size()) == text.size());
+        if (text.size() > 1) CHECK(utf8_character_bytes(bytes.data(), bytes.size() - 1) == 0);
+    }
 }
