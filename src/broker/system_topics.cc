@@ -1,5 +1,6 @@
 #include "broker/system_topics.h"
 
+#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
@@ -33,10 +34,12 @@ void SystemTopics::for_each(
         {"$SYS/broker/sessions/count", &BrokerCounters::sessions},
         {"$SYS/broker/subscriptions/count", &BrokerCounters::subscriptions},
         {"$SYS/broker/retained messages/count", &BrokerCounters::retained_messages},
+        {"$SYS/broker/retained messages/bytes", &BrokerCounters::retained_bytes},
         {"$SYS/broker/messages/waiting", &BrokerCounters::waiting_messages},
         {"$SYS/broker/publish/messages/received", &BrokerCounters::publishes_received},
         {"$SYS/broker/publish/messages/sent", &BrokerCounters::publishes_sent},
         {"$SYS/broker/publish/messages/denied", &BrokerCounters::publishes_denied},
+        {"$SYS/broker/publish/messages/refused", &BrokerCounters::refused_quota},
         {"$SYS/broker/publish/dropped/slow receiver", &BrokerCounters::dropped_slow_receiver},
         {"$SYS/broker/publish/dropped/queue full", &BrokerCounters::dropped_queue_full},
         {"$SYS/broker/publish/dropped/too large", &BrokerCounters::dropped_too_large},
@@ -45,11 +48,14 @@ void SystemTopics::for_each(
         {"$SYS/broker/connects/accepted", &BrokerCounters::connects_accepted},
         {"$SYS/broker/connects/refused", &BrokerCounters::connects_refused},
         {"$SYS/broker/connects/takeovers", &BrokerCounters::takeovers},
+        {"$SYS/broker/sessions/moved", &BrokerCounters::session_moves},
         {"$SYS/broker/errors/protocol", &BrokerCounters::protocol_errors},
         {"$SYS/broker/timeouts/keep alive", &BrokerCounters::keep_alive_timeouts},
         {"$SYS/broker/timeouts/connect", &BrokerCounters::connect_timeouts},
         {"$SYS/broker/timeouts/slow receiver", &BrokerCounters::slow_receivers_closed},
     };
+    static_assert(std::size(broker_rows) * sizeof(Counter) == sizeof(BrokerCounters),
+                  "a counter has no topic");
     struct TransportRow {
         std::string_view topic;
         Counter TransportCounters::*counter;
