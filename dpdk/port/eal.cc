@@ -14,6 +14,8 @@
 #include <memory>
 #include <optional>
 
+#include "runtime/meminfo.h"
+
 namespace millrace {
 namespace {
 
@@ -62,42 +64,21 @@ private:
     sigset_t signals_;
 };
 
-struct HugePagesFree {
-    uint64_t count = 0;
-    uint64_t page_bytes = 0;
-};
-
-HugePagesFree read_huge_pages() {
-    HugePagesFree found;
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/meminfo", "re"),
-                                                               std::fclose);
-    if (file == nullptr) return found;
-    char line[256];
-    while (std::fgets(line, sizeof(line), file.get()) != nullptr) {
-        unsigned long long value = 0;
-        if (std::sscanf(line, "HugePages_Free: %llu", &value) == 1) found.count = value;
-        if (std::sscanf(line, "Hugepagesize: %llu kB", &value) == 1) {
-            found.page_bytes = value * 1'024;
-        }
-    }
-    return found;
-}
-
 // DPDK's own words for this name neither the number nor the way out.
 std::optional<Error> huge_page_fault(const EalOptions& options) {
     if (!options.huge_pages) return std::nullopt;
-    const HugePagesFree found = read_huge_pages();
-    if (found.page_bytes != 0 && found.count * found.page_bytes >= options.memory_bytes) {
+    const Meminfo found = read_meminfo();
+    if (found.huge_page_bytes != 0 && found.huge_pages_free * found.huge_page_bytes >= options.memory_bytes) {
         return std::nullopt;
     }
-    const uint64_t page_bytes = found.page_bytes == 0 ? 2'097'152 : found.page_bytes;
+    const uint64_t page_bytes = found.huge_page_bytes == 0 ? 2'097'152 : found.huge_page_bytes;
     const uint64_t missing =
-        (options.memory_bytes + page_bytes - 1) / page_bytes - found.count;
+        (options.memory_bytes + page_bytes - 1) / page_bytes - found.huge_pages_free;
     return Error{Errc::system,
                  fmt::format("DPDK needs {} MiB of huge pages, and {} MiB are free: reserve {} "
                              "more (sysctl vm.nr_hugepages) or do without (dpdk.huge_pages = "
                              "false, --no-huge-pages)",
-                             options.memory_bytes >> 20, (found.count * found.page_bytes) >> 20,
+                             options.memory_bytes >> 20, (found.huge_pages_free * found.huge_page_bytes) >> 20,
                              missing)};
 }
 

@@ -1,32 +1,16 @@
 #include "server/host_facts.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "runtime/meminfo.h"
 #include "runtime/placement.h"
 
 namespace millrace {
 
 namespace {
-
-// A line of /proc/meminfo, in its own unit; 0 when it isn't there.
-uint64_t meminfo(const char* name) {
-    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/proc/meminfo", "re"), std::fclose);
-    if (file == nullptr) return 0;
-    char line[256];
-    const size_t length = std::strlen(name);
-    while (std::fgets(line, sizeof(line), file.get()) != nullptr) {
-        if (std::strncmp(line, name, length) != 0 || line[length] != ':') continue;
-        unsigned long long value = 0;
-        return std::sscanf(line + length + 1, "%llu", &value) == 1 ? value : 0;
-    }
-    return 0;
-}
 
 uint64_t raise_open_files() {
     rlimit limit{};
@@ -44,10 +28,11 @@ HostFacts read_host_facts() {
     HostFacts facts;
     facts.cpus = allowed_cpus();
     if (facts.cpus.empty()) facts.cpus.push_back(0);
-    facts.memory_bytes = meminfo("MemTotal") * 1'024;
+    const Meminfo memory = read_meminfo();
+    facts.memory_bytes = memory.total_bytes;
     facts.open_files_max = raise_open_files();
-    facts.huge_pages_free = meminfo("HugePages_Free");
-    facts.huge_page_bytes = meminfo("Hugepagesize") * 1'024;
+    facts.huge_pages_free = memory.huge_pages_free;
+    facts.huge_page_bytes = memory.huge_page_bytes;
     return facts;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "runtime/meminfo.h"
 #include "runtime/placement.h"
 #include "server/config_keys.h"
 
@@ -44,11 +45,6 @@ std::optional<uint64_t> hard_limit(std::string_view limits, std::string_view nam
     if (words.size() < 2) return std::nullopt;
     if (words[1] == "unlimited") return UINT64_MAX;
     return parse_number(words[1]);
-}
-
-uint64_t meminfo_line(std::string_view meminfo, std::string_view name) {
-    const std::vector<std::string_view> words = words_behind(name, meminfo);
-    return words.empty() ? 0 : parse_number(words[0]).value_or(0);
 }
 
 // The narrowest memory.max.
@@ -104,11 +100,11 @@ std::vector<std::string> control_groups(Tree& tree) {
 
 MemoryFacts read_memory(Tree& tree) {
     MemoryFacts memory;
-    const std::string meminfo = tree.text("proc/meminfo").value_or("");
-    memory.bytes = meminfo_line(meminfo, "MemTotal:") * 1'024;
-    memory.huge_pages = meminfo_line(meminfo, "HugePages_Total:");
-    memory.huge_pages_free = meminfo_line(meminfo, "HugePages_Free:");
-    memory.huge_page_bytes = meminfo_line(meminfo, "Hugepagesize:") * 1'024;
+    const Meminfo meminfo = parse_meminfo(tree.text("proc/meminfo").value_or(""));
+    memory.bytes = meminfo.total_bytes;
+    memory.huge_pages = meminfo.huge_pages;
+    memory.huge_pages_free = meminfo.huge_pages_free;
+    memory.huge_page_bytes = meminfo.huge_page_bytes;
     memory.group_bytes = group_memory(tree);
     return memory;
 }
