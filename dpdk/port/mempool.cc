@@ -7,11 +7,17 @@
 #include <atomic>
 
 #include "base/assert.h"
+#include "port/memory_needed.h"
 
 namespace millrace {
 namespace {
 
 constexpr uint32_t cache_count = 256;  // of each thread
+
+static_assert(dpdk_cache_line_bytes == RTE_CACHE_LINE_SIZE);
+static_assert(dpdk_buffer_bytes == sizeof(rte_mbuf));
+static_assert(dpdk_headroom_bytes == RTE_PKTMBUF_HEADROOM);
+static_assert(dpdk_reference_bytes == block_reference_bytes);
 
 uint32_t data_room_bytes(const MempoolOptions& options) {
     return options.room_bytes == 0 ? 0 : options.room_bytes + RTE_PKTMBUF_HEADROOM;
@@ -40,19 +46,9 @@ Outcome<Mempool> make_mempool(const MempoolOptions& options) {
                     fmt::format("no memory for {} {} ({} MiB): {}; raise dpdk.memory_bytes, or "
                                 "lower dpdk.buffers or the descriptors",
                                 options.buffer_count, options.purpose,
-                                mempool_bytes(options) >> 20, ::rte_strerror(rte_errno)));
+                                mempool_bytes(options.buffer_count, options.room_bytes) >> 20, ::rte_strerror(rte_errno)));
     }
     return Mempool(pool);
-}
-
-uint64_t mempool_bytes(const MempoolOptions& options) {
-    // Each object has a header of a cache line in front and may be padded to spread over memory
-    // channels; its place in the ring of free ones is a pointer, and a ring's length is a power
-    // of two.
-    const uint64_t object_bytes = RTE_CACHE_LINE_SIZE + sizeof(rte_mbuf) +
-                                  private_bytes(options) + data_room_bytes(options) +
-                                  RTE_CACHE_LINE_SIZE;
-    return options.buffer_count * (object_bytes + 2 * sizeof(void*));
 }
 
 void refer_to(rte_mbuf& buffer, const Slice& slice, BlockPool& pool) {

@@ -28,8 +28,6 @@ struct MempoolOptions {
 };
 
 Outcome<Mempool> make_mempool(const MempoolOptions& options);
-// About what a pool takes from DPDK's memory.
-uint64_t mempool_bytes(const MempoolOptions& options);
 
 // In a payload buffer's private area: whose bytes it refers to. One a buffer, so that nothing is
 // allocated for a reference.

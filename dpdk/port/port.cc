@@ -10,6 +10,7 @@
 #include "port/device.h"
 #include "port/eal.h"
 #include "port/ether_link.h"
+#include "port/memory_needed.h"
 #include "port/mempool.h"
 #include "port/spread.h"
 
@@ -17,25 +18,6 @@ namespace millrace {
 namespace {
 
 constexpr uint32_t frame_bytes_around_mtu = 14 + 4;  // Ethernet, one VLAN tag
-// What waits between shards, in the caches of threads, and in a link's hands.
-constexpr uint32_t spare_buffers = 2 * 1'024 + 1'024;
-
-// What a port with these options takes of DPDK's memory, before the device is known: with a queue
-// a shard, and as if every shard had to copy whole frames.
-uint64_t memory_needed(const PortOptions& options) {
-    const uint32_t queues = options.queue_count == 0 ? options.shard_count : options.queue_count;
-    const uint32_t room = std::max<uint32_t>(options.mtu + 1'024, 2'048) / 1'024 * 1'024 + 1'024;
-    const uint32_t receive = options.buffer_count != 0 ? options.buffer_count
-                                                       : 4 * options.receive_descriptors;
-    const uint32_t transmit = options.transmit_descriptors + spare_buffers;
-    const uint64_t each_queue =
-        mempool_bytes({.buffer_count = receive, .room_bytes = std::max(room, 2 * options.mtu)});
-    const uint64_t each_shard = mempool_bytes({.buffer_count = transmit, .room_bytes = room}) +
-                                mempool_bytes({.buffer_count = transmit});
-    constexpr uint64_t of_dpdk_itself = 64 << 20;
-    const uint64_t sum = queues * each_queue + options.shard_count * each_shard + of_dpdk_itself;
-    return sum + sum / 8;  // what is lost between chunks
-}
 
 // The members' order is that of their end, backwards: the device gives its buffers back while
 // the pools are still there.
@@ -192,7 +174,7 @@ Outcome<std::unique_ptr<Port>> Port::open(const PortOptions& options) {
     EalOptions eal;
     eal.arguments = options.eal_arguments;
     if (is_pci_device(options.device)) eal.pci_device = options.device;
-    eal.memory_bytes = options.memory_bytes != 0 ? options.memory_bytes : memory_needed(options);
+    eal.memory_bytes = memory_needed(options);
     eal.huge_pages = options.huge_pages;
     if (auto started = start_eal(eal); !started) return tl::unexpected<Error>(started.error());
     auto port = std::make_unique<DevicePort>(options);

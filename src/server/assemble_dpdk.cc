@@ -13,25 +13,6 @@
 namespace millrace {
 namespace {
 
-PortOptions port_options(const DpdkOptions& dpdk, uint32_t shard_count) {
-    return {
-        .device = dpdk.device,
-        .eal_arguments = dpdk.eal_arguments,
-        .mac = MacAddress::parse(dpdk.mac),
-        .mtu = dpdk.mtu,
-        .shard_count = shard_count,
-        .queue_count = dpdk.queues,
-        .receive_descriptors = dpdk.receive_descriptors,
-        .transmit_descriptors = dpdk.transmit_descriptors,
-        .buffer_count = dpdk.buffers,
-        .memory_bytes = dpdk.memory_bytes,
-        .huge_pages = dpdk.huge_pages,
-        .capture_path = dpdk.capture_path,
-        .capture_bytes_max = dpdk.capture_bytes_max,
-        .copy_bytes_max = dpdk.copy_bytes_max,
-    };
-}
-
 Interface interface_of(const DpdkOptions& dpdk, const LinkFacts& link) {
     return {
         .mac = link.mac,

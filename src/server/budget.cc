@@ -6,6 +6,8 @@
 #include <array>
 
 #include "base/assert.h"
+#include "port/memory_needed.h"
+#include "server/dpdk_config.h"
 
 namespace millrace {
 namespace {
@@ -20,8 +22,6 @@ constexpr uint32_t kernel_socket_bytes = 4'096;
 constexpr uint32_t submission_entry_bytes = 64 + 4;  // and its index
 constexpr uint32_t completion_entry_bytes = 16;
 constexpr uint32_t provided_buffer_entry_bytes = 16;
-// DPDK's descriptor of a buffer, the headroom behind it, and the pool's own header.
-constexpr uint32_t packet_buffer_overhead_bytes = 128 + 128 + 64;
 
 uint64_t saturating_product(uint64_t left, uint64_t right) {
     uint64_t product = 0;
@@ -43,21 +43,17 @@ void add_uring(std::vector<BudgetTerm>& terms, const UringOptions& uring) {
                      "uring.receive_buffer_count, lent only while data is in flight"});
 }
 
-void add_dpdk(std::vector<BudgetTerm>& terms, const Config& config) {
-    const DpdkOptions& dpdk = config.dpdk;
-    const uint64_t buffers =
-        dpdk.buffers != 0 ? dpdk.buffers : 4 * uint64_t{dpdk.receive_descriptors};
-    terms.push_back({Kind::reserved, "receive buffers", buffers,
-                     dpdk.mtu + packet_buffer_overhead_bytes,
-                     "dpdk.buffers, in DPDK's memory; a queue a shard"});
-    terms.push_back({Kind::reserved, "transmit buffers", dpdk.transmit_descriptors,
-                     2 * packet_buffer_overhead_bytes + dpdk.copy_bytes_max,
-                     "dpdk.transmit_descriptors, in DPDK's memory; payload is referred to"});
+void add_dpdk(std::vector<BudgetTerm>& terms, const DpdkOptions& dpdk, uint32_t shard_count) {
+    terms.push_back({Kind::reserved, "DPDK's memory", 1,
+                     memory_needed(port_options(dpdk, shard_count)) / shard_count,
+                     dpdk.memory_bytes != 0
+                         ? "dpdk.memory_bytes, divided by the shards"
+                         : "buffers and descriptors of [dpdk], divided by the shards"});
 }
 
 void add_reserved(std::vector<BudgetTerm>& terms, const Config& config, uint32_t shard_count) {
     if (config.net == "dpdk") {
-        add_dpdk(terms, config);
+        add_dpdk(terms, config.dpdk, shard_count);
     } else {
         add_uring(terms, config.uring);
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "millrace/config.h"
+#include "port/port.h"
 #include "server/config_keys.h"
 #include "wire/address.h"
 #include "wire/frame.h"
@@ -30,6 +31,9 @@ bool put_dpdk_capture_path(Config& config, std::string_view text);
 
 std::optional<VlanSetting> parse_vlan(std::string_view text);
 std::vector<IpPrefix> parse_prefixes(const std::vector<std::string>& texts);  // valid ones
+
+// What a port is opened with.
+PortOptions port_options(const DpdkOptions& dpdk, uint32_t shard_count);
 
 // What a text or several keys together are refused for: the texts always, the rest with
 // net = "dpdk".

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "port/memory_needed.h"
+#include "server/dpdk_config.h"
+
 using namespace millrace;
 
 namespace {
@@ -98,4 +101,17 @@ TEST_CASE("budget: over our own TCP a connection is longer, and the kernel has n
         found = found || (term.name == "connections" && term.each_bytes == 300);
     }
     CHECK(found);
+}
+
+TEST_CASE("budget: what is reserved over dpdk is what the port will ask for") {
+    Config config;
+    config.net = "dpdk";
+    const auto each = [&](uint32_t shard_count) {
+        const Budget budget = make_budget(config, sizes, {.shard_count = shard_count});
+        return term_of(budget, "DPDK's memory").bytes();
+    };
+    CHECK(each(1) > uint64_t{4} * config.dpdk.receive_descriptors * config.dpdk.mtu);
+    CHECK(each(4) == memory_needed(port_options(config.dpdk, 4)) / 4);
+    config.dpdk.memory_bytes = uint64_t{512} << 20;
+    CHECK(each(4) == uint64_t{128} << 20);
 }

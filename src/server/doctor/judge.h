@@ -54,7 +54,7 @@ void judge_node(const Subject& subject, const std::string& card, std::optional<u
 std::vector<const CardFacts*> cards_of(const Facts& facts, const Config& config);
 bool listens_on_loopback_alone(const Config& config);
 
-// Bytes of DPDK's memory that the configuration asks for, at least.
+// Bytes that the port asks DPDK to take, as millrace serve does it.
 uint64_t dpdk_memory_bytes(const Subject& subject);
 // "0000:3b:00.0" of the configured device; empty when it's a virtual one.
 std::string pci_address_of(const Config& config);

@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "port/memory_needed.h"
 #include "server/backends.h"
 #include "server/doctor/judge.h"
+#include "server/dpdk_config.h"
 
 namespace millrace::doctor {
 namespace {
@@ -49,7 +51,7 @@ void judge_driver(const Subject& subject, const PciFacts& device, Findings& find
     const uint64_t wanted = dpdk_memory_bytes(subject);
     if (limits.may_lock_memory || limits.locked_bytes_hard.value_or(UINT64_MAX) >= wanted) return;
     refuse(findings, "locked_memory", "what the card reads and writes has to be locked memory",
-           readable_bytes(*limits.locked_bytes_hard), readable_bytes(wanted) + " at least",
+           readable_bytes(*limits.locked_bytes_hard), readable_bytes(wanted),
            "LimitMEMLOCK=infinity in the unit");
 }
 
@@ -90,13 +92,16 @@ void judge_virtual_device(const Subject& subject, Findings& findings) {
 void judge_dpdk_memory(const Subject& subject, Findings& findings) {
     const MemoryFacts& memory = subject.facts.memory;
     if (!subject.config.dpdk.huge_pages || memory.huge_page_bytes == 0) return;
+    const uint64_t page = memory.huge_page_bytes;
     const uint64_t wanted = dpdk_memory_bytes(subject);
-    const uint64_t free = memory.huge_pages_free * memory.huge_page_bytes;
-    if (free >= wanted) return;
+    const uint64_t pages = wanted / page + (wanted % page == 0 ? 0 : 1);
+    if (memory.huge_pages_free >= pages) return;
+    // What is in use stays in use: the pool has to grow by what is missing.
+    const uint64_t pool = memory.huge_pages + pages - memory.huge_pages_free;
     refuse(findings, "dpdk_memory", "DPDK starts only when its memory is free in huge pages",
-           readable_bytes(free), readable_bytes(wanted) + " at least",
-           fmt::format("{} --huge-page-mib {}", tune_command(subject, "huge_pages"),
-                       (wanted >> 20) + 1));
+           fmt::format("{} free of {}", memory.huge_pages_free, readable_bytes(page)),
+           fmt::format("{} of them, for {}", pages, readable_bytes(wanted)),
+           fmt::format("sysctl -w vm.nr_hugepages={}; or dpdk.huge_pages = false", pool));
 }
 
 }  // namespace
@@ -118,13 +123,7 @@ std::string pci_address_of(const Config& config) {
 }
 
 uint64_t dpdk_memory_bytes(const Subject& subject) {
-    if (subject.config.dpdk.memory_bytes != 0) return subject.config.dpdk.memory_bytes;
-    uint64_t bytes = 0;
-    for (const BudgetTerm& term : subject.budget.terms) {
-        const bool is_dpdk = term.name == "receive buffers" || term.name == "transmit buffers";
-        if (is_dpdk && term.kind == BudgetTerm::Kind::reserved) bytes += term.bytes();
-    }
-    return bytes * subject.plan.count;
+    return memory_needed(port_options(subject.config.dpdk, subject.plan.count));
 }
 
 void judge_dpdk(const Subject& subject, Findings& findings) {
