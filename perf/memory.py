@@ -9,6 +9,9 @@ millrace is measured twice. Its receive buffers are shared by all connections of
 number, and touched for the first time as bytes arrive: while that goes on, the resident memory
 grows with every byte received, whoever sends it. "warm" sends enough to touch all of them first, so
 that the slope shows connections alone; "cold" doesn't.
+
+As root there is a third answer: what the kernel keeps for the broker's end, by /proc/slabinfo.
+`kernel_socket_bytes` of src/server/budget.cc comes from here.
 """
 
 import os
@@ -24,6 +27,8 @@ WARM_UP_CONNECTIONS = 32  # spread over the shards by the kernel
 WARM_UP_BYTES = 64 << 20  # several times the receive buffers of a shard (8 MiB)
 SYS_INTERVAL_MS = 200
 LEDGER_TOPIC = "$SYS/broker/memory/"
+# One object each at either end of a connection.
+SOCKET_CACHES = ("TCP", "sock_inode_cache", "filp", "dentry", "lsm_inode_cache", "lsm_file_cache")
 
 
 # ---- as much MQTT 3.1.1 as this needs -----------------------------------------------------------
@@ -132,6 +137,38 @@ def read_ledger(port):
     return ledger
 
 
+# ---- the kernel's part --------------------------------------------------------------------------
+
+def read_slabs():
+    """{cache: (objects, bytes an object takes of its slab)}; empty when we may not know."""
+    try:
+        with open("/proc/slabinfo", encoding="ascii") as file:
+            lines = file.read().splitlines()[2:]
+    except OSError:
+        return {}
+    page_bytes = os.sysconf("SC_PAGE_SIZE")
+    slabs = {}
+    for line in lines:
+        name, objects, _, _, objects_a_slab, pages_a_slab = line.split()[:6]
+        slabs[name] = (int(objects), int(pages_a_slab) * page_bytes / int(objects_a_slab))
+    return slabs
+
+
+def kernel_parts(low, high):
+    """{cache: bytes} of a connection's end at the broker. The clients are plain sockets, so that
+    half of what both ends have is the broker's, and so is all of what has one object a connection:
+    its ring's requests. What clients alone have (their ports) comes twice."""
+    count = high["connections"] - low["connections"]
+    parts = {}
+    for name, (objects, each) in high["slabs"].items():
+        slope = (objects - low["slabs"].get(name, (0, 0))[0]) / count
+        if name in SOCKET_CACHES and slope > 1.9:
+            parts[name] = each
+        elif name.startswith(("io_kiocb", "kmalloc")) and 0.95 < slope < 1.05:
+            parts[name] = each
+    return parts
+
+
 # ---- one broker ---------------------------------------------------------------------------------
 
 def measure(options, kind, shards, warm):
@@ -146,7 +183,7 @@ def measure(options, kind, shards, warm):
                 for number in range(len(sockets), count):
                     sockets.append(open_subscriber(broker.port, number))
                 ledger = read_ledger(broker.port) if kind == "millrace" else {}
-                points.append({"connections": count, "ledger": ledger,
+                points.append({"connections": count, "ledger": ledger, "slabs": read_slabs(),
                                "resident_bytes": harness.settled_memory_bytes(broker.pid)})
                 progress("%s, %d shard(s), %s, %d connections: %.2f MiB" % (
                     kind, shards, "warm" if warm else "cold", count,
@@ -192,6 +229,19 @@ def say_classes(result):
                    for name, (objects, size) in sorted(slopes.items(), key=lambda one: -one[1][1])])
 
 
+def say_kernel(result):
+    _, low, high = result["points"]
+    parts = kernel_parts(low, high)
+    if not parts:
+        say("\nThe kernel's part isn't known: /proc/slabinfo is for root.")
+        return
+    say("\nThe kernel's part of a connection's end at %s (%d shard(s)): %.0f bytes.\n" % (
+        result["broker"], result["shards"], sum(parts.values())))
+    harness.table(["cache", "bytes"],
+                  [[name, "%.0f" % size] for name, size in
+                   sorted(parts.items(), key=lambda one: -one[1])])
+
+
 def main():
     parser = harness.argument_parser(__doc__)
     parser.add_argument("--low", type=int, default=5000, help="connections at the first point")
@@ -218,6 +268,7 @@ def main():
     for result in results:
         if result["broker"] == "millrace" and result["warm"]:
             say_classes(result)
+            say_kernel(result)
     harness.write_result(options, "memory", sheet, results)
     return 0
 

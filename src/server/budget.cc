@@ -17,8 +17,10 @@ using Kind = BudgetTerm::Kind;
 // Assumed where a text's length is up to the clients.
 constexpr uint32_t client_id_bytes = 24;
 constexpr uint32_t filter_text_bytes = 32;
-// Measured on Linux 6.18 with 64,000 idle loopback sockets: 3.95 KB a socket.
-constexpr uint32_t kernel_socket_bytes = 4'096;
+// The broker's end of an idle connection, measured on Linux 6.18 between 4,000 and 9,000 of them
+// (root: perf/memory.py --brokers millrace --shards 2 --low 4000 --high 9000): 3,829 of the socket
+// and its file, 898 of the ring's receive that waits on it.
+constexpr uint32_t kernel_socket_bytes = 4'727;
 constexpr uint32_t submission_entry_bytes = 64 + 4;  // and its index
 constexpr uint32_t completion_entry_bytes = 16;
 constexpr uint32_t provided_buffer_entry_bytes = 16;

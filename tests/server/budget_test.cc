@@ -34,7 +34,7 @@ TEST_CASE("budget: connections cost their bound times their size") {
     config.shards.connections_max = 1'000;
     const Budget budget = make_budget(config, sizes, {.shard_count = 2});
     CHECK(term_of(budget, "connections").bytes() == 104'000);
-    CHECK(term_of(budget, "TCP sockets").bytes() == 4'096'000);
+    CHECK(term_of(budget, "TCP sockets").bytes() == 4'727'000);
 }
 
 TEST_CASE("budget: a total is the sum of its terms") {
