@@ -1,4 +1,4 @@
-// Checking UTF-8 (RFC 3629): eight bytes at a time while the text is ASCII, byte by byte after that.
+// Checking UTF-8 (RFC 3629): eight bytes at a time while it's ASCII, byte by byte after.
 // Owned by: nothing is kept. Thread: any.
 // Not here: what MQTT demands of its strings (codec/mqtt/topic_name.h).
 #pragma once

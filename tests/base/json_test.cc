@@ -15,7 +15,7 @@ TEST_CASE("json: quotation marks, backslashes and control characters are escaped
     CHECK(json_text("") == R"("")");
 }
 
-TEST_CASE("json: characters of UTF-8 stay, and only the bytes that are none become question marks") {
+TEST_CASE("json: characters of UTF-8 stay, and bytes that are none become question marks") {
     CHECK(json_text("caf\xc3\xa9 \xf0\xaa\x9b\x94") == "\"caf\xc3\xa9 \xf0\xaa\x9b\x94\"");
     CHECK(json_text("\xff\xc3") == R"("??")");
     CHECK(json_text("\xc3\xa9\xed\xa0\x80\xe2\x82\"") == "\"\xc3\xa9?????\\\"\"");
