@@ -32,6 +32,7 @@ uint64_t bytes_of_kib(uint64_t kib) { return kib <= UINT64_MAX / 1'024 ? kib * 1
 
 Meminfo parse_meminfo(std::string_view text) {
     return {.total_bytes = bytes_of_kib(number_behind("MemTotal:", text)),
+            .swap_bytes = bytes_of_kib(number_behind("SwapTotal:", text)),
             .huge_pages = number_behind("HugePages_Total:", text),
             .huge_pages_free = number_behind("HugePages_Free:", text),
             .huge_page_bytes = bytes_of_kib(number_behind("Hugepagesize:", text))};

@@ -10,6 +10,7 @@ namespace millrace {
 
 struct Meminfo {
     uint64_t total_bytes = 0;
+    uint64_t swap_bytes = 0;  // in all
     uint64_t huge_pages = 0;  // of the default size, as the next two
     uint64_t huge_pages_free = 0;
     uint64_t huge_page_bytes = 0;

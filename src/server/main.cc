@@ -15,7 +15,9 @@ namespace {
 ExitCode examine(const DoctorCommand& command) {
     const auto config = make_config(command.config_path, {});
     if (!config) return complain(ExitCode::usage, config.error().message);
-    const auto answer = doctor::examine(*config, object_sizes(), command.request);
+    doctor::Request request = command.request;
+    request.has_config_file = command.config_path.has_value();
+    const auto answer = doctor::examine(*config, object_sizes(), request);
     if (!answer) return complain(ExitCode::usage, answer.error().message);
     fmt::print("{}", answer->text);
     return answer->code;

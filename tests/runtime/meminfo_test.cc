@@ -7,9 +7,10 @@ using namespace millrace;
 
 TEST_CASE("meminfo: kilobytes become bytes, pages are counted") {
     const Meminfo found = parse_meminfo("MemTotal:       1024 kB\nMemFree:  3 kB\n"
-                                        "AnonHugePages:  99 kB\nHugePages_Total:    8\n"
+                                        "SwapTotal: 2 kB\nAnonHugePages:  99 kB\nHugePages_Total:    8\n"
                                         "HugePages_Free:     5\nHugepagesize:   2048 kB");
     CHECK(found.total_bytes == 1'048'576);
+    CHECK(found.swap_bytes == 2'048);
     CHECK(found.huge_pages == 8);
     CHECK(found.huge_pages_free == 5);
     CHECK(found.huge_page_bytes == 2'097'152);

@@ -13,8 +13,9 @@ import tempfile
 import unittest
 
 MILLRACE = ""
-SUBJECTS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                        "../../scripts/tuning/subjects")
+TESTS = os.path.dirname(os.path.abspath(__file__))
+SUBJECTS = os.path.join(TESTS, "../../scripts/tuning/subjects")
+DOCTOR = os.path.join(TESTS, "../../src/server/doctor")
 FIELDS = {"id", "severity", "what", "found", "wanted", "cost", "mend"}
 NOTHING, USAGE, SLOWER, LIMITED = 0, 2, 3, 4  # src/server/exit_codes.h
 
@@ -53,10 +54,11 @@ class Host:
             self.write("proc/sys/" + name, value)
 
     def write(self, path, text):
+        """`text`: or bytes, which may be anything."""
         path = os.path.join(self.folder, path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="ascii") as file:
-            file.write(text + "\n")
+        with open(path, "wb") as file:
+            file.write((text if isinstance(text, bytes) else text.encode("ascii")) + b"\n")
 
     def make_unreadable(self, path):
         """A folder in a file's place: not even root reads it."""
@@ -110,7 +112,7 @@ class DoctorTest(unittest.TestCase):
         for finding in answer["findings"]:
             self.assertEqual(set(finding), FIELDS)
             self.assertNotIn("", finding.values())
-            for named in re.findall(r"tune\.sh \w+ --only (\S+)", finding["mend"]):
+            for named in re.findall(r"tune(?:\.sh)? \w+ --only (\S+)", finding["mend"]):
                 for subject in named.split(","):
                     self.assertIn(subject + ".sh", os.listdir(SUBJECTS))
             at = as_text.stdout.find(f"{finding['severity'].upper()} {finding['id']}: ", at)
@@ -208,7 +210,84 @@ class ShapesTest(DoctorTest):
         self.assertEqual(self.ids(self.examine(LIMITED)),
                          ["file_max", "conntrack", "nr_open", "open_files", "accept_queue",
                           "handshake_queue", "tcp_memory", "card_queues", "governor",
-                          "idle_states", "huge_pages", "port_range"])
+                          "idle_states", "huge_pages"])
+
+
+class HostileTest(DoctorTest):
+    """Whatever stands in the files, the answer is JSON and a status of ours."""
+
+    TEXTS = (b"\xff\xfe\x80 \xed\xa0\x80 \"\\", b"\x00\x1b[2J\x07\n\x00", b"-1", b"1e9",
+             b"18446744073709551615", b"99999999999999999999999999", b"0", b"",
+             b"18446744073709551615 18446744073709551615 18446744073709551615",
+             b"0-18446744073709551615", b"4294967296", b"f" * 5000)
+
+    def files(self):
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                yield os.path.relpath(os.path.join(folder, name), self.root)
+
+    def check(self):
+        for options in (("--json",), ()):
+            done = subprocess.run(
+                [MILLRACE, "doctor", "--config", self.config, "--root", self.root, *options],
+                capture_output=True, timeout=30, check=False)
+            self.assertEqual(done.stderr, b"")
+            self.assertIn(done.returncode, (NOTHING, SLOWER, LIMITED))
+            if options:
+                json.loads(done.stdout.decode("utf-8"))
+            else:
+                self.assertNotRegex(done.stdout, rb"[\x00-\x09\x0b-\x1f\x7f]")
+
+    def test_every_file_at_once(self):
+        host = Host(self.root)
+        host.add_card("eth0", [0, 1], 0)
+        files = sorted(self.files())
+        for text in self.TEXTS:
+            for path in files:
+                host.write(path, text)
+            self.check()
+
+    def test_tables_with_numbers_and_names_that_are_anything(self):
+        host = Host(self.root)
+        host.add_card("eth0", [0, 1], 0)
+        for number in (b"0", b"1", b"18446744073709551615", b"99999999999999999999"):
+            lines = [name + b": " + number + b" kB" for name in (
+                b"MemTotal", b"SwapTotal", b"HugePages_Total", b"HugePages_Free", b"Hugepagesize")]
+            host.write("proc/meminfo", b"\n".join(lines))
+            host.write("proc/self/limits", b"Max open files %s %s files" % (number, number))
+            host.write("proc/sys/net/netfilter/nf_conntrack_max", number)
+            host.write("proc/sys/net/netfilter/nf_conntrack_count", b"1")
+            host.write("proc/self/cgroup", b"0::/\xff/../..\n4:memory:/" + number)
+            host.write("sys/fs/cgroup/memory.max", number)
+            host.write("proc/interrupts", b" 50: 1 \xff-eth0-TxRx-0\n" + number + b": \x1b \x1b -1")
+            self.check()
+        for name in (b"\xff\x1b", b"$(reboot)", b"'", b"a\nb"):
+            host.write(os.path.join("sys/class/net", os.fsdecode(name), "operstate"), b"up")
+            host.write(os.path.join("sys/class/net", os.fsdecode(name), "device/class"), b"")
+            host.write(os.path.join("sys/class/net", os.fsdecode(name), "queues/rx-0/x"), b"")
+        self.check()
+
+
+class IdsTest(unittest.TestCase):
+    def test_every_id_is_documented_and_tested(self):
+        ids = set()
+        for name in os.listdir(DOCTOR):
+            if name.endswith(".cc"):
+                with open(os.path.join(DOCTOR, name), encoding="ascii") as file:
+                    text = file.read()
+                for pattern in (r'\.id = "(\w+)"', r'refuse\(\s*findings,\s*"(\w+)"',
+                                r'\{"(\w+)", &UringFacts'):
+                    ids.update(re.findall(pattern, text))
+        self.assertGreater(len(ids), 40)
+        with open(os.path.join(DOCTOR, "README.md"), encoding="utf-8") as file:
+            table = [line for line in file if line.startswith("| `")]
+        documented = {word for line in table for word in re.findall(r"`(\w+)`", line.split("|")[1])}
+        with open(os.path.join(TESTS, "doctor_judge_test.cc"), encoding="ascii") as file:
+            tests = file.read()
+        for one in sorted(ids):
+            with self.subTest(one):
+                self.assertIn(one, documented)
+                self.assertIn('"%s"' % one, tests)
 
 
 class ArgumentsTest(DoctorTest):

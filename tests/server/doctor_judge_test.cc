@@ -123,6 +123,39 @@ TEST_CASE("doctor: a kernel feature is missed only by who uses it") {
     CHECK(finds(host, "uring_napi"));
 }
 
+TEST_CASE("doctor: features that every server uses are missed on an older kernel") {
+    GoodHost host;
+    host.facts.uring.registered_ring = false;
+    host.facts.uring.incremental_buffers = false;
+    host.facts.uring.zero_copy_report = false;
+    CHECK(finds(host, "uring_registered_ring"));
+    CHECK(finding_of(host, "uring_incremental_buffers").severity == Severity::performance);
+    CHECK_FALSE(finds(host, "uring_zero_copy_report"));
+    host.config.uring.zero_copy_bytes_min = 4'096;
+    CHECK(says(finding_of(host, "uring_zero_copy_report").cost, "measured"));
+}
+
+TEST_CASE("doctor: io_uring for one group alone is a note") {
+    GoodHost host;
+    host.facts.uring.disabled = 1;
+    CHECK(finding_of(host, "io_uring_group").severity == Severity::note);
+    host.facts.uring.disabled = 0;
+    CHECK_FALSE(finds(host, "io_uring_group"));
+}
+
+TEST_CASE("doctor: why there's no ring decides how it's mended") {
+    GoodHost host;
+    host.facts.uring.refusal = "Operation not permitted";
+    host.facts.uring.filtered = true;
+    CHECK(says(finding_of(host, "io_uring").mend, "seccomp"));
+    host.facts.release = "5.10.0";
+    CHECK(says(finding_of(host, "io_uring").mend, "newer kernel"));
+    host.facts.release = "6.12.1";
+    host.facts.uring.filtered = false;
+    CHECK_FALSE(says(finding_of(host, "io_uring").mend, "seccomp"));
+    CHECK_FALSE(says(finding_of(host, "io_uring").mend, "newer kernel"));
+}
+
 TEST_CASE("doctor: the open-file limit bounds each shard, and the bill says what is left") {
     GoodHost host;
     host.facts.limits.open_files_hard = 400;
@@ -154,6 +187,58 @@ TEST_CASE("doctor: tracked connections limit only where they are tracked") {
     CHECK_FALSE(finds(host, "conntrack"));
     host.facts.limits.tracked_now = 3;
     CHECK(finding_of(host, "conntrack").severity == Severity::performance);
+}
+
+TEST_CASE("doctor: a table of tracked connections that is nearly full limits now") {
+    GoodHost host;
+    host.facts.limits.tracked_max = 100'000;
+    host.facts.limits.tracked_now = 99'500;
+    const Finding finding = finding_of(host, "conntrack");
+    CHECK(finding.severity == Severity::capacity);
+    CHECK(finding.connections_left == 500);
+    CHECK(says(finding.what, "full"));
+    host.facts.limits.tracked_now = 200'000;  // more than there may be: read at different moments
+    CHECK(finding_of(host, "conntrack").connections_left == 0);
+}
+
+TEST_CASE("doctor: sockets may buffer a page for each connection, within a quarter of memory") {
+    GoodHost host;
+    host.facts.limits.tcp_memory_pages = 1'999;
+    CHECK(says(finding_of(host, "tcp_memory").wanted, "2000 pages, one a connection"));
+    host.facts.limits.tcp_memory_pages = 2'000;
+    CHECK_FALSE(finds(host, "tcp_memory"));
+    host.facts.limits.tcp_memory_pages = 1'000;
+    host.facts.memory.bytes = uint64_t{1'500} * 4 * 4'096;
+    CHECK(says(finding_of(host, "tcp_memory").wanted, "1500 pages, a quarter of the memory"));
+    host.facts.limits.tcp_memory_pages = 1'500;  // what tune.sh sets: nothing more is asked
+    CHECK_FALSE(finds(host, "tcp_memory"));
+}
+
+TEST_CASE("doctor: a send buffer that the kernel cuts is named") {
+    GoodHost host;
+    host.config.uring.socket_send_bytes = 8'388'608;
+    CHECK(says(finding_of(host, "send_buffer").mend, "wmem_max=8388608"));
+    host.facts.limits.send_buffer_bytes = 8'388'608;
+    CHECK_FALSE(finds(host, "send_buffer"));
+}
+
+TEST_CASE("doctor: few ports are a note where the load generator is on the same host") {
+    GoodHost host;
+    host.facts.limits.local_ports = {32'768, 60'999};
+    CHECK_FALSE(finds(host, "port_range"));
+    host.config.listen = {{.host = "127.0.0.1", .port = 1883}};
+    CHECK(finding_of(host, "port_range").found == "28232 ports");
+    CHECK(finding_of(host, "port_range").severity == Severity::note);
+    host.facts.limits.local_ports = {1'024, 65'535};
+    CHECK_FALSE(finds(host, "port_range"));
+}
+
+TEST_CASE("doctor: swap that the server's memory may go to costs") {
+    GoodHost host;
+    host.facts.memory.swap_bytes = uint64_t{2} << 30;
+    CHECK(finding_of(host, "swap").found == "2.0 GiB of swap");
+    host.facts.memory.group_swap_bytes = 0;
+    CHECK_FALSE(finds(host, "swap"));
 }
 
 TEST_CASE("doctor: queues of newcomers shorter than the backlog are named") {
@@ -279,6 +364,35 @@ TEST_CASE("doctor: one queue for several shards costs, unless software spreads i
                "--cpus 0-1"));
     card.spread_cores = {0, 1};
     CHECK(finding_of(host, "card_queues").severity == Severity::note);
+}
+
+TEST_CASE("doctor: packets that the card spreads need no software that does it again") {
+    GoodHost host;
+    CardFacts& card = host.facts.network.cards[0];
+    card.spread_cores = {0, 1};
+    CHECK(says(finding_of(host, "software_spread").mend, "--only steering"));
+    card.receive_queues = 1;
+    CHECK_FALSE(finds(host, "software_spread"));
+}
+
+TEST_CASE("doctor: what a host's files say is one word of a command, whatever it is") {
+    CHECK(shell_word("eth0.5") == "eth0.5");
+    CHECK(shell_word("a b") == "'a b'");
+    CHECK(shell_word("$(reboot)") == "'$(reboot)'");
+    CHECK(shell_word("a'; b") == "'a'\\''; b'");
+    CHECK(shell_word("") == "''");
+    GoodHost host;
+    host.facts.network.cards[0].name = "e;reboot";
+    host.facts.network.cards[0].receive_queues = 1;
+    CHECK(says(finding_of(host, "card_queues").mend, " --nic 'e;reboot' "));
+}
+
+TEST_CASE("doctor: a command names tune.sh where the host has it") {
+    GoodHost host;
+    host.facts.tune = "millrace-tune";
+    host.facts.limits.accept_queue = 1;
+    CHECK(
+        finding_of(host, "accept_queue").mend.starts_with("millrace-tune apply --only backlogs "));
 }
 
 TEST_CASE("doctor: more queues than cores are a note, and their interrupts aren't blamed") {
@@ -431,6 +545,16 @@ TEST_CASE("doctor: shards that never sleep want cores of their own") {
     CHECK_FALSE(finds(host, "isolation"));
 }
 
+TEST_CASE("doctor: isolated cores without a shard are a note") {
+    GoodHost host;
+    make_cores(host, 4);
+    host.facts.cores_usable = {0, 1};
+    host.facts.cores_isolated = {2, 3};
+    CHECK(finding_of(host, "isolation_unused").mend == "shards.cpus = \"2-3\"");
+    host.config.shards.cpus = {2, 3};
+    CHECK_FALSE(finds(host, "isolation_unused"));
+}
+
 TEST_CASE("doctor: a slow clock is told by its name, or better by its time") {
     GoodHost host;
     host.facts.clock = {.source = "hpet", .available = "tsc hpet"};
@@ -482,10 +606,20 @@ TEST_CASE("doctor: a card of dpdk's has to be there, with a driver and an IOMMU"
 
 TEST_CASE("doctor: dpdk's memory has to be free in huge pages, unless it does without") {
     GoodHost host = dpdk_host();
-    host.facts.memory.huge_pages_free = 100;
-    CHECK(finding_of(host, "dpdk_memory").severity == Severity::blocks);
+    host.facts.memory.huge_pages_free = 127;  // 128 are 256 MiB
+    const Finding finding = finding_of(host, "dpdk_memory");
+    CHECK(finding.severity == Severity::blocks);
+    CHECK(finding.wanted == "128 of them, for 256.0 MiB");
+    CHECK(says(finding.mend, "vm.nr_hugepages=513;"));  // 385 of 512 are in use
+    host.facts.memory.huge_pages_free = 128;
+    CHECK_FALSE(finds(host, "dpdk_memory"));
+    host.facts.memory.huge_pages_free = 127;
     host.config.dpdk.huge_pages = false;
     CHECK_FALSE(finds(host, "dpdk_memory"));
+}
+
+TEST_CASE("doctor: a build without dpdk can't serve over it") {
+    CHECK(finds(dpdk_host(), "dpdk_build") == !has_dpdk());
 }
 
 TEST_CASE("doctor: dpdk's memory is at least its buffers when nothing else is configured") {

@@ -2,6 +2,7 @@
 #include "server/doctor/read_facts.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "doctor_host.h"
 
@@ -84,6 +85,67 @@ TEST_CASE("doctor facts: the narrowest control group counts, whichever level set
     host.write("sys/fs/cgroup/system.slice/memory.max", "4294967296");
     host.write("sys/fs/cgroup/system.slice/millrace.service/memory.max", "max");
     CHECK(facts_of(host).memory.group_bytes == 4'294'967'296);
+}
+
+TEST_CASE("doctor facts: in a container the control group's root is there, whatever its path") {
+    FakeHost host;
+    host.write("proc/self/cgroup", "0::/docker/0123");
+    host.write("sys/fs/cgroup/memory.max", "1073741824");
+    host.write("sys/fs/cgroup/memory.swap.max", "0");
+    host.write("sys/fs/cgroup/cpuset.cpus.effective", "1");
+    const Facts facts = facts_of(host);
+    CHECK(facts.memory.group_bytes == 1'073'741'824);
+    CHECK(facts.memory.group_swap_bytes == 0);
+    CHECK(facts.cores_allowed == Cores{1});
+}
+
+TEST_CASE("doctor facts: control groups of version 1 are read too") {
+    FakeHost host;
+    host.write("proc/self/cgroup", "9:name=systemd:/\n4:memory:/a/b\n3:cpuset:/c\n0::/");
+    host.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712");
+    host.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "2097152");
+    host.write("sys/fs/cgroup/cpuset/c/cpuset.cpus", "2-3");
+    const Facts facts = facts_of(host);
+    CHECK(facts.memory.group_bytes == 2'097'152);
+    CHECK(facts.cores_allowed == Cores{2, 3});
+    host.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712");
+    CHECK_FALSE(facts_of(host).memory.group_bytes);
+}
+
+TEST_CASE("doctor facts: swap, transparent huge pages and a filter of system calls are read") {
+    FakeHost host;
+    CHECK(facts_of(host).memory.transparent_huge_pages == "");
+    CHECK_FALSE(facts_of(host).uring.filtered);
+    host.write("proc/meminfo", "SwapTotal:  1024 kB");
+    host.write("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never");
+    host.write("proc/self/status", "Seccomp:\t2");
+    const Facts facts = facts_of(host);
+    CHECK(facts.memory.swap_bytes == 1'048'576);
+    CHECK(facts.memory.transparent_huge_pages == "madvise");
+    CHECK(facts.uring.filtered);
+}
+
+TEST_CASE("doctor facts: tune.sh is named where it is, in PATH before all") {
+    FakeHost host;
+    CHECK(facts_of(host).tune == "scripts/tuning/tune.sh");
+    host.write("usr/share/millrace/tuning/tune.sh", "");
+    CHECK(facts_of(host).tune == "/usr/share/millrace/tuning/tune.sh");
+    host.write("usr/sbin/millrace-tune", "");
+    CHECK(facts_of(host).tune == "millrace-tune");
+}
+
+TEST_CASE("doctor facts: what never ends, or is far too long, can't be read") {
+    FakeHost host;
+    host.link("proc/sys/fs/nr_open", "/dev/zero");
+    host.write("proc/sys/fs/file-max", "1");
+    std::filesystem::resize_file(host.root() + "/proc/sys/fs/file-max", 65 << 20);
+    std::filesystem::create_directories(host.root() + "/proc/sys/net/core");
+    REQUIRE(::mkfifo((host.root() + "/proc/sys/net/core/somaxconn").c_str(), 0600) == 0);
+    const Facts facts = facts_of(host);
+    CHECK(facts.unreadable.size() == 3);
+    CHECK_FALSE(facts.limits.open_files_ceiling);
+    CHECK_FALSE(facts.limits.files_of_host);
+    CHECK_FALSE(facts.limits.accept_queue);
 }
 
 TEST_CASE("doctor facts: huge pages are those of the host and of each node") {

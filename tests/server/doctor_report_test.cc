@@ -43,6 +43,27 @@ TEST_CASE("doctor report: a finding has its severity, name and four fields; a su
     CHECK(text.ends_with("\nFound: 1 capacity, 1 performance.\n"));
 }
 
+TEST_CASE("doctor report: control characters of a host's files don't reach the terminal") {
+    GoodHost host;
+    host.facts.release = "6.12\x1b[2J";
+    host.facts.network.cards[0].name = "eth\x1b]0;x\x07";
+    host.facts.network.cards[0].receive_queues = 1;
+    const std::string text = text_of(host);
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK(text.find('\x07') == std::string::npos);
+    CHECK(text.find("6.12?[2J") != std::string::npos);
+}
+
+TEST_CASE("doctor: without a configuration file the text says what is judged") {
+    FakeHost host;
+    host.write("proc/sys/kernel/osrelease", "6.12.1");
+    CHECK(examined(host, {}).text.starts_with("Judged for the default configuration"));
+    const Outcome<Answer> own =
+        examine({}, test::object_sizes, {.root = host.root(), .has_config_file = true});
+    REQUIRE(own);
+    CHECK(own->text.starts_with("Linux 6.12.1"));
+}
+
 TEST_CASE("doctor: the status is that of the weightiest finding") {
     FakeHost host;
     host.write("proc/sys/kernel/osrelease", "6.12.1");

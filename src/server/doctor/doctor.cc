@@ -41,8 +41,12 @@ Outcome<Answer> examine(const Config& config, const ObjectSizes& sizes, const Re
     }
     const Subject subject = make_subject(facts, config, sizes);
     const std::vector<Finding> findings = judge(subject);
-    return Answer{request.json ? render_json(subject, findings) : render_text(subject, findings),
-                  code_of(findings)};
+    if (request.json) return Answer{render_json(subject, findings), code_of(findings)};
+    std::string text = render_text(subject, findings);
+    if (!request.has_config_file) {
+        text.insert(0, "Judged for the default configuration; --config FILE judges for yours.\n");
+    }
+    return Answer{std::move(text), code_of(findings)};
 }
 
 }  // namespace millrace::doctor

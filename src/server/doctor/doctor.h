@@ -16,6 +16,7 @@ struct Request {
     std::string root =
         "/";  // proc and sys are read below it; another than / isn't the running host
     bool json = false;
+    bool has_config_file = false;  // else the text says that the defaults are judged
 };
 
 struct Answer {

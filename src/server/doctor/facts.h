@@ -25,6 +25,7 @@ struct UringFacts {
     bool incremental_buffers = false;
     bool napi = false;                 // always by the release's number
     std::optional<uint64_t> disabled;  // kernel.io_uring_disabled: 0, 1 (a group may), 2
+    bool filtered = false;             // a seccomp filter stands before the process's calls
 };
 
 struct CoreFacts {
@@ -54,6 +55,9 @@ struct MemoryFacts {
     uint64_t huge_pages = 0;              // of the default size
     uint64_t huge_pages_free = 0;
     uint64_t huge_page_bytes = 0;
+    uint64_t swap_bytes = 0;                   // of the host
+    std::optional<uint64_t> group_swap_bytes;  // what the control group allows of it
+    std::string transparent_huge_pages;        // "always", "madvise", "never"
 };
 
 struct LimitFacts {
@@ -121,6 +125,7 @@ struct DpdkFacts {
 
 struct Facts {
     std::string release;                  // "6.1.0-18-amd64"
+    std::string tune = "scripts/tuning/tune.sh";  // where the host has it; else as in the sources
     std::vector<uint32_t> cores_usable;   // where this process, and shards without a list, run
     std::vector<uint32_t> cores_allowed;  // by the control group: one may be pinned to any of them
     std::vector<uint32_t> cores_isolated;

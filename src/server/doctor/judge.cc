@@ -120,10 +120,24 @@ const CoreFacts* find_core(const Facts& facts, uint32_t index) {
     return nullptr;
 }
 
+std::string shell_word(std::string_view text) {
+    constexpr std::string_view plain =
+        "-_.,:@/+=0123456789abcdefghijklmnopqrstuvwxyz"
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const bool is_plain = !text.empty() && text.find_first_not_of(plain) == std::string_view::npos;
+    if (is_plain) return std::string(text);
+    std::string word = "'";
+    for (const char character : text) {
+        if (character == '\'') word += "'\\'";
+        word += character;
+    }
+    return word + "'";
+}
+
 std::string tune_command(const Subject& subject, std::string_view subjects, std::string_view card) {
-    std::string command = fmt::format("scripts/tuning/tune.sh apply --only {} --profile {}",
+    std::string command = fmt::format("{} apply --only {} --profile {}", subject.facts.tune,
                                       subjects, subject.is_dpdk() ? "dpdk" : "io_uring");
-    if (!card.empty()) command += fmt::format(" --nic {}", card);
+    if (!card.empty()) command += " --nic " + shell_word(card);
     return command + " --cpus " + cpu_list(subject.plan.cpus);
 }
 

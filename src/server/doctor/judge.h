@@ -65,6 +65,8 @@ inline constexpr const char* not_measured = "not measured";
 // subjects of scripts/tuning/subjects that mend it; `card` empty: none is named.
 std::string tune_command(const Subject& subject, std::string_view subjects,
                          std::string_view card = {});
+// As one word of a command line: what a host's files say may be anything.
+std::string shell_word(std::string_view text);
 // "0-3,8"
 std::string cpu_list(std::vector<uint32_t> cpus);
 // The cores that shards run on, ascending, each once.

@@ -41,6 +41,22 @@ void judge_card_queues(const Subject& subject, const CardFacts& card, Findings& 
     findings.push_back(std::move(finding));
 }
 
+// Software that hands packets on to other cores, where the card does that already.
+void judge_spread(const Subject& subject, const CardFacts& card, Findings& findings) {
+    if (card.spread_cores.empty() || card.receive_queues < shard_cores(subject).size()) return;
+    findings.push_back({.id = "software_spread",
+                        .severity = Severity::performance,
+                        .what = fmt::format("{}: the card spreads packets over the shards' cores, "
+                                            "and software does it once more (RPS)",
+                                            card.name),
+                        .found = fmt::format("{} receive queues, rps_cpus = {}",
+                                             card.receive_queues, cpu_list(card.spread_cores)),
+                        .wanted = "rps_cpus = 0",
+                        .cost = "an interrupt between cores for each batch that moves; its time: "
+                                "not measured",
+                        .mend = tune_command(subject, "steering", card.name)});
+}
+
 void judge_interrupts(const Subject& subject, const CardFacts& card, Findings& findings) {
     const std::vector<uint32_t> cores = shard_cores(subject);
     std::vector<uint32_t> served;
@@ -152,6 +168,7 @@ void judge_cards(const Subject& subject, Findings& findings) {
     }
     for (const CardFacts* card : subject.cards) {
         judge_card_queues(subject, *card, findings);
+        judge_spread(subject, *card, findings);
         judge_interrupts(subject, *card, findings);
         judge_node(subject, card->name, card->node, findings);
     }

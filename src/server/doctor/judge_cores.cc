@@ -28,7 +28,7 @@ void judge_seats(const Subject& subject, Findings& findings) {
                             .wanted = on_cores(missing) + " too",
                             .cost = not_measured,
                             .mend = fmt::format("shards.cpus = \"{}\", or a wider AllowedCPUs in "
-                                                "the unit",
+                                                "the systemd unit",
                                                 cpu_list(subject.facts.cores_allowed))});
     }
     if (cores.size() < subject.plan.count) {
@@ -126,11 +126,29 @@ void judge_isolation(const Subject& subject, Findings& findings) {
                         .wanted = "isolcpus, nohz_full and rcu_nocbs for the shards' cores",
                         .cost = "pauses of a scheduler's turn each; how often: not measured",
                         .mend = has_spare
-                                    ? fmt::format("scripts/tuning/tune.sh persist --only "
-                                                  "isolation --kernel-command-line --cpus {}",
-                                                  cpu_list(shared))
+                                    ? fmt::format("{} persist --only isolation "
+                                                  "--kernel-command-line --cpus {}",
+                                                  subject.facts.tune, cpu_list(shared))
                                     : "shards.cpus without one core, which the rest of the host "
                                       "needs; then millrace doctor again"});
+}
+
+// A process starts on the other cores, and so do shards without a list.
+void judge_unused_isolation(const Subject& subject, Findings& findings) {
+    if (!subject.config.shards.cpus.empty()) return;
+    std::vector<uint32_t> unused;
+    for (const uint32_t core : subject.facts.cores_isolated) {
+        if (!contains(subject.plan.cpus, core)) unused.push_back(core);
+    }
+    if (unused.empty()) return;
+    findings.push_back(
+        {.id = "isolation_unused",
+         .severity = Severity::note,
+         .what = "no shard runs on cores that are kept free of everything else",
+         .found = on_cores(unused) + " isolated, shards on " + cpu_list(subject.plan.cpus),
+         .wanted = "shards there, if they were isolated for millrace",
+         .cost = "the cores stay idle",
+         .mend = fmt::format("shards.cpus = \"{}\"", cpu_list(unused))});
 }
 
 }  // namespace
@@ -140,6 +158,7 @@ void judge_cores(const Subject& subject, Findings& findings) {
     judge_governor(subject, findings);
     judge_idle_states(subject, findings);
     judge_isolation(subject, findings);
+    judge_unused_isolation(subject, findings);
     judge_threads(subject, findings);
 }
 

@@ -52,7 +52,7 @@ void judge_driver(const Subject& subject, const PciFacts& device, Findings& find
     if (limits.may_lock_memory || limits.locked_bytes_hard.value_or(UINT64_MAX) >= wanted) return;
     refuse(findings, "locked_memory", "what the card reads and writes has to be locked memory",
            readable_bytes(*limits.locked_bytes_hard), readable_bytes(wanted),
-           "LimitMEMLOCK=infinity in the unit");
+           "LimitMEMLOCK=infinity in the systemd unit");
 }
 
 void judge_pci_device(const Subject& subject, const std::string& address, Findings& findings) {

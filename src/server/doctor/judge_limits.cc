@@ -24,18 +24,19 @@ void judge_open_files(const Subject& subject, Findings& findings) {
     const uint64_t hard = limits.open_files_hard.value_or(UINT64_MAX);
     if (hard < wanted) {
         const uint64_t left = hard * subject.plan.count;
-        findings.push_back({.id = "open_files",
-                            .severity = Severity::capacity,
-                            .what = "the hard limit of open files bounds each shard's table of "
-                                    "sockets",
-                            .found = fmt::format("{}", hard),
-                            .wanted = fmt::format("{} (shards.connections_max)", wanted),
-                            .cost = connections_instead_of(left, subject),
-                            .mend = fmt::format("LimitNOFILE={} in the unit, or ulimit -Hn {} "
-                                                "before the start; {}{}",
-                                                wanted, wanted, tune_command(subject, "systemd"),
-                                                connections_option(subject)),
-                            .connections_left = left});
+        findings.push_back(
+            {.id = "open_files",
+             .severity = Severity::capacity,
+             .what = "the hard limit of open files bounds each shard's table of "
+                     "sockets",
+             .found = fmt::format("{}", hard),
+             .wanted = fmt::format("{} (shards.connections_max)", wanted),
+             .cost = connections_instead_of(left, subject),
+             .mend = fmt::format("LimitNOFILE={} in the systemd unit, or ulimit -Hn {} "
+                                 "before the start; {}{}",
+                                 wanted, wanted, tune_command(subject, "systemd"),
+                                 connections_option(subject)),
+             .connections_left = left});
     }
     const uint64_t ceiling = limits.open_files_ceiling.value_or(UINT64_MAX);
     if (ceiling < wanted) {
@@ -68,17 +69,33 @@ void judge_open_files(const Subject& subject, Findings& findings) {
 void judge_connection_tracking(const Subject& subject, Findings& findings) {
     const LimitFacts& limits = subject.facts.limits;
     if (!limits.tracked_max || listens_on_loopback_alone(subject.config)) return;
-    const bool tracks = limits.tracked_now.value_or(0) > 0;
+    const uint64_t tracked = limits.tracked_now.value_or(0);
+    const bool tracks = tracked > 0;
     const bool fits = *limits.tracked_max >= subject.connections();
+    const uint64_t spare = *limits.tracked_max - std::min(*limits.tracked_max, tracked);
+    if (spare < *limits.tracked_max / 10) {
+        findings.push_back(
+            {.id = "conntrack",
+             .severity = Severity::capacity,
+             .what = "the table of tracked connections is full, or nearly: the "
+                     "kernel drops newcomers of every service",
+             .found = fmt::format("{} of nf_conntrack_max = {}", tracked, *limits.tracked_max),
+             .wanted = "no tracking of the server's ports",
+             .cost = connections_instead_of(spare, subject) +
+                     ", if none of the tracked ones is the server's own",
+             .mend = tune_command(subject, "conntrack") + connections_option(subject),
+             .connections_left = spare});
+        return;
+    }
     if (fits && !tracks) return;
-    Finding finding{.id = "conntrack",
-                    .severity = tracks ? Severity::performance : Severity::note,
-                    .what = "each packet is looked up in the table of tracked connections",
-                    .found = fmt::format("nf_conntrack_max = {}, {} tracked now",
-                                         *limits.tracked_max, limits.tracked_now.value_or(0)),
-                    .wanted = "no tracking of the server's ports",
-                    .cost = not_measured,
-                    .mend = tune_command(subject, "conntrack") + connections_option(subject)};
+    Finding finding{
+        .id = "conntrack",
+        .severity = tracks ? Severity::performance : Severity::note,
+        .what = "each packet is looked up in the table of tracked connections",
+        .found = fmt::format("nf_conntrack_max = {}, {} tracked now", *limits.tracked_max, tracked),
+        .wanted = "no tracking of the server's ports",
+        .cost = not_measured,
+        .mend = tune_command(subject, "conntrack") + connections_option(subject)};
     if (!fits) {
         finding.what = "a full table of tracked connections refuses newcomers";
         finding.wanted = fmt::format("{}, or no tracking", subject.connections());
@@ -123,17 +140,25 @@ void judge_queues(const Subject& subject, Findings& findings) {
 
 void judge_buffers(const Subject& subject, Findings& findings) {
     const LimitFacts& limits = subject.facts.limits;
+    constexpr uint64_t page_bytes = 4'096;
     const uint64_t pages = limits.tcp_memory_pages.value_or(UINT64_MAX);
-    if (pages < subject.connections()) {
+    // More than a quarter of the memory shouldn't be in sockets' buffers.
+    const uint64_t memory = subject.facts.memory.bytes;
+    const uint64_t wanted =
+        std::min(subject.connections(), memory == 0 ? UINT64_MAX : memory / 4 / page_bytes);
+    if (pages < wanted) {
         findings.push_back(
             {.id = "tcp_memory",
              .severity = Severity::performance,
-             .what = "a broadcast that leaves a page with each connection passes "
-                     "the last value of net.ipv4.tcp_mem; then the kernel holds "
-                     "back or drops",
+             .what = "all sockets together may buffer no more than the last value of "
+                     "net.ipv4.tcp_mem; a message that waits in a socket takes a page at least",
              .found = fmt::format("{} pages", pages),
-             .wanted = fmt::format("{} pages, one a connection", subject.connections()),
-             .cost = not_measured,
+             .wanted = fmt::format(
+                 "{} pages, {}", wanted,
+                 wanted < subject.connections() ? "a quarter of the memory" : "one a connection"),
+             .cost = fmt::format("past {} slow receivers of a broadcast the kernel shrinks every "
+                                 "connection's window and drops; how much: not measured",
+                                 pages),
              .mend = tune_command(subject, "tcp_memory") + connections_option(subject)});
     }
     const uint32_t send_bytes = subject.config.uring.socket_send_bytes;
@@ -159,16 +184,17 @@ void judge_locked_memory(const Subject& subject, Findings& findings) {
     const uint64_t wanted = registered_bytes_a_shard * subject.plan.count;
     const uint64_t limit = limits.locked_bytes_hard.value_or(UINT64_MAX);
     if (limit >= wanted) return;
-    findings.push_back({.id = "locked_memory",
-                        .severity = Severity::performance,
-                        .what = "not all blocks can be registered for zero-copy sends: the kernel "
-                                "pins pages anew for the others",
-                        .found = readable_bytes(limit),
-                        .wanted = readable_bytes(wanted),
-                        .cost = not_measured,
-                        .mend = fmt::format("LimitMEMLOCK={} in the unit, or ulimit -Hl before "
-                                            "the start",
-                                            wanted)});
+    findings.push_back(
+        {.id = "locked_memory",
+         .severity = Severity::performance,
+         .what = "not all blocks can be registered for zero-copy sends: the kernel "
+                 "pins pages anew for the others",
+         .found = readable_bytes(limit),
+         .wanted = readable_bytes(wanted),
+         .cost = not_measured,
+         .mend = fmt::format("LimitMEMLOCK={} in the systemd unit, or ulimit -Hl before "
+                             "the start",
+                             wanted)});
 }
 
 // "8080,9000-9100"
@@ -199,8 +225,9 @@ void judge_listen_port(const LimitFacts& limits, uint16_t port, Findings& findin
          .found = fmt::format("net.ipv4.ip_local_port_range = {} {}", range.first, range.second),
          .wanted = "outside of the range, or in net.ipv4.ip_local_reserved_ports",
          .cost = "a restart may find its address in use",
-         .mend = fmt::format("sysctl -w net.ipv4.ip_local_reserved_ports={}{}{}", reserved,
-                             reserved.empty() ? "" : ",", port)});
+         .mend = fmt::format(
+             "sysctl -w net.ipv4.ip_local_reserved_ports={}",
+             shell_word(fmt::format("{}{}{}", reserved, reserved.empty() ? "" : ",", port)))});
 }
 
 void judge_ports(const Subject& subject, Findings& findings) {
@@ -211,6 +238,8 @@ void judge_ports(const Subject& subject, Findings& findings) {
     }
     const uint64_t count = range->second - range->first + 1;
     constexpr uint64_t wide = 60'000;
+    // With clients on other hosts nobody needs these ports here.
+    if (!listens_on_loopback_alone(subject.config)) return;
     if (range->second < range->first || count >= wide) return;
     findings.push_back(
         {.id = "port_range",

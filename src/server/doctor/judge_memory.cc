@@ -93,6 +93,22 @@ void judge_host_memory(const Subject& subject, const Bill& bill, Findings& findi
     }
 }
 
+void judge_swap(const Subject& subject, Findings& findings) {
+    const MemoryFacts& memory = subject.facts.memory;
+    const uint64_t usable =
+        std::min(memory.swap_bytes, memory.group_swap_bytes.value_or(UINT64_MAX));
+    if (usable == 0) return;
+    findings.push_back({.id = "swap",
+                        .severity = Severity::performance,
+                        .what = "memory of silent connections may be moved to disk: a shard waits "
+                                "for it, and so do all its connections",
+                        .found = readable_bytes(usable) + " of swap",
+                        .wanted = "none for the server; huge pages aren't swapped",
+                        .cost = "a read from disk for each page that is needed again; its time: "
+                                "not measured",
+                        .mend = "MemorySwapMax=0 in the systemd unit, or swapoff -a"});
+}
+
 // Pages of the pool can't hold sockets.
 void judge_pool_against_sockets(const Subject& subject, const Bill& bill, Findings& findings) {
     const MemoryFacts& memory = subject.facts.memory;
@@ -149,6 +165,7 @@ void judge_memory(const Subject& subject, Findings& findings) {
     judge_shard_memory(subject, bill, findings);
     judge_host_memory(subject, bill, findings);
     judge_pool_against_sockets(subject, bill, findings);
+    judge_swap(subject, findings);
 }
 
 void judge_huge_pages(const Subject& subject, Findings& findings) {
@@ -185,8 +202,12 @@ void judge_huge_pages(const Subject& subject, Findings& findings) {
                         .found = found + " free, of 2 MiB",
                         .wanted = wanted + ", for the configured connections while idle",
                         .cost = fmt::format("{} in plain pages, or on another node: more misses "
-                                            "of the TLB; not measured",
-                                            readable_bytes(missing * huge_page_bytes)),
+                                            "of the TLB; not measured{}",
+                                            readable_bytes(missing * huge_page_bytes),
+                                            memory.transparent_huge_pages == "always"
+                                                ? ". Transparent huge pages stand in where the "
+                                                  "kernel finds some"
+                                                : ""),
                         .mend = fmt::format("{} --huge-page-mib {}",
                                             tune_command(subject, "huge_pages"), most * 2)});
 }

@@ -2,23 +2,35 @@
 #include <fmt/format.h>
 
 #include "server/doctor/judge.h"
+#include "server/doctor/read_facts.h"
 
 namespace millrace::doctor {
 namespace {
 
+std::string ring_mend(const Subject& subject) {
+    const UringFacts& uring = subject.facts.uring;
+    if (uring.disabled.value_or(0) != 0) return "sysctl -w kernel.io_uring_disabled=0";
+    if (!uring_of_release(subject.facts.release).refusal.empty()) {
+        return "a newer kernel (Debian 12 has Linux 6.1)";
+    }
+    if (uring.filtered) {
+        return "the kernel is new enough, and a filter of system calls stands before it (seccomp): "
+               "docker run --security-opt seccomp= with a profile that allows io_uring_setup, "
+               "io_uring_enter and io_uring_register; under systemd SystemCallFilter=@aio";
+    }
+    return "millrace serve says why; a security module of the host may forbid it";
+}
+
 void judge_ring(const Subject& subject, Findings& findings) {
     const UringFacts& uring = subject.facts.uring;
     if (!uring.refusal.empty()) {
-        const bool is_off = uring.disabled.value_or(0) != 0;
         findings.push_back({.id = "io_uring",
                             .severity = Severity::blocks,
                             .what = "no shard can make its ring: millrace serve ends at once",
                             .found = uring.refusal,
                             .wanted = "Linux 6.1 or newer, with io_uring allowed",
                             .cost = "everything",
-                            .mend = is_off ? "sysctl -w kernel.io_uring_disabled=0"
-                                           : "a newer kernel (Debian 12 has Linux 6.1), or a "
-                                             "seccomp profile that allows io_uring"});
+                            .mend = ring_mend(subject)});
     } else if (uring.disabled == 1) {
         findings.push_back({.id = "io_uring_group",
                             .severity = Severity::note,

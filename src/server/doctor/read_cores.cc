@@ -71,6 +71,12 @@ std::vector<uint32_t> allowed_cores(Tree& tree) {
         std::vector<uint32_t> cores = cpus_of(tree.text(group + "/cpuset.cpus.effective"));
         if (!cores.empty()) return cores;
     }
+    for (const std::string& group : control_groups(tree, "cpuset")) {
+        for (const char* name : {"/cpuset.effective_cpus", "/cpuset.cpus"}) {
+            std::vector<uint32_t> cores = cpus_of(tree.text(group + name));
+            if (!cores.empty()) return cores;
+        }
+    }
     return {};
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <fmt/format.h>
+
 #include "runtime/meminfo.h"
 #include "runtime/placement.h"
 #include "server/config_keys.h"
@@ -47,15 +49,44 @@ std::optional<uint64_t> hard_limit(std::string_view limits, std::string_view nam
     return parse_number(words[1]);
 }
 
-// The narrowest memory.max.
-std::optional<uint64_t> group_memory(Tree& tree) {
+// The narrowest of the process's control groups, of either version.
+std::optional<uint64_t> group_limit(Tree& tree, const std::string& file,
+                                    const std::string& file_v1) {
     std::optional<uint64_t> narrowest;
-    for (const std::string& group : control_groups(tree)) {
-        if (const auto bytes = tree.number(group + "/memory.max")) {
+    const auto look = [&](const std::string& path) {
+        // "max" is no number; version 1 says so by the most pages that fit (page_counter.h).
+        constexpr uint64_t unlimited_v1 = INT64_MAX / 4'096 * 4'096;
+        const auto bytes = tree.number(path);
+        if (bytes && *bytes < unlimited_v1)
             narrowest = std::min(narrowest.value_or(UINT64_MAX), *bytes);
-        }
+    };
+    for (const std::string& group : control_groups(tree)) look(group + "/" + file);
+    if (!file_v1.empty()) {
+        for (const std::string& group : control_groups(tree, "memory")) look(group + "/" + file_v1);
     }
     return narrowest;
+}
+
+// "madvise" of "always [madvise] never".
+std::string chosen_word(const std::string& text) {
+    for (const std::string_view word : words_of(text)) {
+        if (word.starts_with('[') && word.ends_with(']')) {
+            return std::string(word.substr(1, word.size() - 2));
+        }
+    }
+    return "";
+}
+
+// A package puts it into PATH, or beside what else it brings.
+std::string find_tune(Tree& tree) {
+    for (const char* folder : {"usr/bin/", "usr/sbin/", "usr/local/bin/", "usr/local/sbin/"}) {
+        if (tree.exists(fmt::format("{}millrace-tune", folder))) return "millrace-tune";
+    }
+    for (const char* folder : {"usr/share/", "usr/local/share/"}) {
+        const std::string path = fmt::format("/{}millrace/tuning/tune.sh", folder);
+        if (tree.exists(path.substr(1))) return path;
+    }
+    return Facts{}.tune;
 }
 
 }  // namespace
@@ -84,17 +115,21 @@ std::vector<uint32_t> parse_cpu_mask(std::string_view mask) {
     return cpus;
 }
 
-std::vector<std::string> control_groups(Tree& tree) {
+std::vector<std::string> control_groups(Tree& tree, std::string_view controller) {
     const std::string table = tree.text("proc/self/cgroup").value_or("");
     std::string own;
     for (const std::string_view line : lines_of(table)) {
-        if (line.starts_with("0::/")) own = line.substr(3);
+        // "0::/a/b", "4:memory:/a/b", "3:cpu,cpuacct:/a/b" (cgroups(7))
+        const size_t first = line.find(':');
+        const size_t second = line.find(":/", first == std::string_view::npos ? first : first + 1);
+        if (second == std::string_view::npos) continue;
+        if (line.substr(first + 1, second - first - 1) == controller) own = line.substr(second + 1);
     }
+    const std::string mount =
+        fmt::format("sys/fs/cgroup{}{}", controller.empty() ? "" : "/", controller);
     std::vector<std::string> groups;
-    while (!own.empty()) {
-        groups.push_back("sys/fs/cgroup" + own);
-        own.erase(own.rfind('/'));
-    }
+    for (; !own.empty() && own != "/"; own.erase(own.rfind('/'))) groups.push_back(mount + own);
+    groups.push_back(mount);
     return groups;
 }
 
@@ -105,7 +140,11 @@ MemoryFacts read_memory(Tree& tree) {
     memory.huge_pages = meminfo.huge_pages;
     memory.huge_pages_free = meminfo.huge_pages_free;
     memory.huge_page_bytes = meminfo.huge_page_bytes;
-    memory.group_bytes = group_memory(tree);
+    memory.swap_bytes = meminfo.swap_bytes;
+    memory.group_bytes = group_limit(tree, "memory.max", "memory.limit_in_bytes");
+    memory.group_swap_bytes = group_limit(tree, "memory.swap.max", "");
+    memory.transparent_huge_pages =
+        chosen_word(tree.text("sys/kernel/mm/transparent_hugepage/enabled").value_or(""));
     return memory;
 }
 
@@ -158,6 +197,10 @@ Facts read_facts(Tree& tree) {
     facts.uring = uring_of_release(facts.release);
     facts.uring.disabled = tree.number("proc/sys/kernel/io_uring_disabled");
     if (facts.uring.disabled == 2) facts.uring.refusal = "io_uring is switched off";
+    const std::string status = tree.text("proc/self/status").value_or("");
+    const std::vector<std::string_view> seccomp = words_behind("Seccomp:", status);
+    facts.uring.filtered = !seccomp.empty() && seccomp[0] == "2";  // proc(5): a filter
+    facts.tune = find_tune(tree);
     read_cores(tree, facts);
     facts.memory = read_memory(tree);
     facts.limits = read_limits(tree);

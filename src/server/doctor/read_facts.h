@@ -25,8 +25,10 @@ LimitFacts read_limits(Tree& tree);
 NetworkFacts read_network(Tree& tree);
 DpdkFacts read_dpdk(Tree& tree);
 
-// The process's control group and those above it, the innermost first, as folders (cgroup v2).
-std::vector<std::string> control_groups(Tree& tree);
+// The process's control group and those above it up to the root, the innermost first, as folders:
+// of cgroup v2, or of one of v1's controllers. In a container the path may be the host's; then the
+// root alone is there.
+std::vector<std::string> control_groups(Tree& tree, std::string_view controller = {});
 
 // What io_uring of that release has. A text that isn't a release gives the refusal of an old one.
 UringFacts uring_of_release(std::string_view release);

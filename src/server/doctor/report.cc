@@ -18,6 +18,15 @@ std::string upper(std::string_view word) {
     return out;
 }
 
+// What a host's files say may be anything, and control characters steer a terminal.
+std::string printable(std::string text) {
+    for (char& character : text) {
+        const auto byte = static_cast<unsigned char>(character);
+        if (byte < 0x20 || byte == 0x7f) character = '?';
+    }
+    return text;
+}
+
 std::string heading(const Subject& subject) {
     const Facts& facts = subject.facts;
     const BudgetTerm::Kind kernel = BudgetTerm::Kind::kernel;
@@ -27,8 +36,8 @@ std::string heading(const Subject& subject) {
         "Linux {}, {} usable core{}, {} of memory\n"
         "net = \"{}\", {} shard{} on core{} {}, {} connections in all: idle they take {} in the "
         "process and {} in the kernel\n",
-        facts.release.empty() ? "(release unknown)" : facts.release, facts.cores_usable.size(),
-        facts.cores_usable.size() == 1 ? "" : "s",
+        facts.release.empty() ? "(release unknown)" : printable(facts.release),
+        facts.cores_usable.size(), facts.cores_usable.size() == 1 ? "" : "s",
         facts.memory.bytes == 0 ? "an unknown amount" : readable_bytes(facts.memory.bytes),
         subject.config.net, subject.plan.count, subject.plan.count == 1 ? "" : "s",
         shard_cores(subject).size() == 1 ? "" : "s", cpu_list(subject.plan.cpus),
@@ -71,6 +80,7 @@ std::string uring_json(const UringFacts& uring) {
     line.add("incremental_buffers", uring.incremental_buffers);
     line.add("napi", uring.napi);
     line.add("disabled", json_number(uring.disabled));
+    line.add("filtered", uring.filtered);
     return line.object();
 }
 
@@ -108,6 +118,9 @@ std::string memory_json(const MemoryFacts& memory) {
     line.add("huge_pages", memory.huge_pages);
     line.add("huge_pages_free", memory.huge_pages_free);
     line.add("huge_page_bytes", memory.huge_page_bytes);
+    line.add("swap_bytes", memory.swap_bytes);
+    line.add("group_swap_bytes", json_number(memory.group_swap_bytes));
+    line.add_text("transparent_huge_pages", memory.transparent_huge_pages);
     return line.object();
 }
 
@@ -204,6 +217,7 @@ std::string facts_json(const Subject& subject) {
     const Facts& facts = subject.facts;
     JsonLine line;
     line.add_text("release", facts.release);
+    line.add_text("tune", facts.tune);
     line.add("plan", plan_json(subject));
     line.add("cores_usable", json_numbers(facts.cores_usable));
     line.add("cores_allowed", json_numbers(facts.cores_allowed));
@@ -226,8 +240,9 @@ std::string render_text(const Subject& subject, const std::vector<Finding>& find
     std::string out = heading(subject);
     for (const Finding& finding : findings) {
         out += fmt::format("\n{} {}: {}\n  found   {}\n  wanted  {}\n  cost    {}\n  mend    {}\n",
-                           upper(name_of(finding.severity)), finding.id, finding.what,
-                           finding.found, finding.wanted, finding.cost, finding.mend);
+                           upper(name_of(finding.severity)), finding.id, printable(finding.what),
+                           printable(finding.found), printable(finding.wanted),
+                           printable(finding.cost), printable(finding.mend));
     }
     return out + "\n" + sum_line(findings);
 }

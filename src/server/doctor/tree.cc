@@ -7,6 +7,8 @@
 #include <memory>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/config_keys.h"
@@ -15,6 +17,8 @@ namespace millrace::doctor {
 namespace {
 
 constexpr std::string_view blanks = " \t\n\r";
+// /proc/interrupts of 512 cores and 5,000 interrupts has 30 MB.
+constexpr size_t bytes_max = size_t{64} << 20;
 
 // Drivers answer so for what a device doesn't have (the speed of a link that is down).
 bool means_absent(int error) {
@@ -44,16 +48,30 @@ void Tree::note_failure(const std::string& path, int error) {
 }
 
 std::optional<std::string> Tree::text(const std::string& path) {
-    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(full(path).c_str(), "re"),
-                                                     std::fclose);
+    const int descriptor = ::open(full(path).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(
+        descriptor < 0 ? nullptr : ::fdopen(descriptor, "r"), std::fclose);
     if (file == nullptr) {
         note_failure(path, errno);
+        if (descriptor >= 0) ::close(descriptor);
+        return std::nullopt;
+    }
+    // In a copy of a host anything may stand in a file's place: what never ends isn't read.
+    struct stat kind {};
+    if (::fstat(descriptor, &kind) == 0 && !S_ISREG(kind.st_mode) && !S_ISDIR(kind.st_mode)) {
+        note_failure(path, EBADF);
         return std::nullopt;
     }
     std::string text;
     char piece[4'096];
     size_t bytes = 0;
-    while ((bytes = std::fread(piece, 1, sizeof(piece), file.get())) > 0) text.append(piece, bytes);
+    while ((bytes = std::fread(piece, 1, sizeof(piece), file.get())) > 0) {
+        text.append(piece, bytes);
+        if (text.size() > bytes_max) {
+            note_failure(path, EFBIG);
+            return std::nullopt;
+        }
+    }
     if (std::ferror(file.get()) != 0) {
         note_failure(path, errno);
         return std::nullopt;
