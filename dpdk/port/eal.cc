@@ -11,7 +11,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <optional>
 
 #include "runtime/meminfo.h"
@@ -68,7 +67,8 @@ private:
 std::optional<Error> huge_page_fault(const EalOptions& options) {
     if (!options.huge_pages) return std::nullopt;
     const Meminfo found = read_meminfo();
-    if (found.huge_page_bytes != 0 && found.huge_pages_free * found.huge_page_bytes >= options.memory_bytes) {
+    const uint64_t free_bytes = found.huge_pages_free * found.huge_page_bytes;
+    if (found.huge_page_bytes != 0 && free_bytes >= options.memory_bytes) {
         return std::nullopt;
     }
     const uint64_t page_bytes = found.huge_page_bytes == 0 ? 2'097'152 : found.huge_page_bytes;
@@ -78,8 +78,7 @@ std::optional<Error> huge_page_fault(const EalOptions& options) {
                  fmt::format("DPDK needs {} MiB of huge pages, and {} MiB are free: reserve {} "
                              "more (sysctl vm.nr_hugepages) or do without (dpdk.huge_pages = "
                              "false, --no-huge-pages)",
-                             options.memory_bytes >> 20, (found.huge_pages_free * found.huge_page_bytes) >> 20,
-                             missing)};
+                             options.memory_bytes >> 20, free_bytes >> 20, missing)};
 }
 
 std::vector<std::string> eal_arguments(const EalOptions& options, const std::string& cores) {

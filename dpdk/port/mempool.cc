@@ -46,7 +46,8 @@ Outcome<Mempool> make_mempool(const MempoolOptions& options) {
                     fmt::format("no memory for {} {} ({} MiB): {}; raise dpdk.memory_bytes, or "
                                 "lower dpdk.buffers or the descriptors",
                                 options.buffer_count, options.purpose,
-                                mempool_bytes(options.buffer_count, options.room_bytes) >> 20, ::rte_strerror(rte_errno)));
+                                mempool_bytes(options.buffer_count, options.room_bytes) >> 20,
+                                ::rte_strerror(rte_errno)));
     }
     return Mempool(pool);
 }
