@@ -9,8 +9,8 @@
 # shellcheck source-path=SCRIPTDIR
 set -uo pipefail
 
-tuning_folder=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-readonly tuning_folder
+tuning_folder=$(readlink -f "${BASH_SOURCE[0]}")
+readonly tuning_folder=${tuning_folder%/*}
 
 # Their order is the order of apply: what makes queues goes before what is set on each of them.
 readonly subjects=(

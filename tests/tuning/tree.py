@@ -1,7 +1,7 @@
 """Copies of /proc, /sys and /etc for tune.sh --root, in the shapes that hosts have.
 
 Only what the settings look at is there. The tools below DIR/bin act on the copy as the real ones
-would on the kernel (fake_tools.py).
+would on the kernel (fake_tools.sh).
 """
 
 import os
@@ -72,12 +72,7 @@ class Tree:
         self.virtual("lo")
         self.write("units/irqbalance.service", "active")
         for tool in TOOLS:
-            path = self.path("bin/" + tool)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write('#!/bin/sh\n'
-                           'exec /usr/bin/python3 -I -S "%s/fake_tools.py" %s "%s" "$@"\n'
-                           % (HERE, tool, root))
-            os.chmod(path, 0o755)
+            os.symlink(os.path.join(HERE, "fake_tools.sh"), self.path("bin/" + tool))
 
     def path(self, name):
         return os.path.join(self.root, name)

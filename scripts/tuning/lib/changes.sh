@@ -12,7 +12,7 @@ changes_begin() {
     if [[ $dry_run == yes ]]; then
         return
     fi
-    if [[ -z $root && $(id -u) -ne 0 ]]; then
+    if [[ -z $root && $EUID -ne 0 ]]; then
         complain "$action writes to /proc and /sys: run it as root; --dry-run says what it would do"
         exit 1
     fi
@@ -22,7 +22,7 @@ changes_begin() {
     run_folder=$state/$name/run
     if [[ -e $journal/unfinished ]]; then
         say "The last run was cut short; what it had recorded is kept, and this one goes on."
-        rm -rf "$run_folder"
+        [[ ! -e $run_folder ]] || rm -rf "$run_folder"
     fi
     refuse_other_profile
     trap 'undo_run "it was interrupted"; exit 1' INT TERM HUP
@@ -30,11 +30,10 @@ changes_begin() {
 
 # Two profiles at once would leave settings of the first that the second doesn't show.
 refuse_other_profile() {
-    local before
-    [[ -r $journal/options ]] || return 0
-    before=$(<"$journal/options")
-    [[ $before == "$profile" ]] && return 0
-    complain "$state holds what was set for the profile $before: tune.sh revert, then $action again"
+    local bytes
+    read_bytes "$journal/options" || return 0
+    [[ $bytes != "$profile"$'\n' ]] || return 0
+    complain "$state holds what was set for the profile ${bytes%$'\n'}: tune.sh revert, then $action again"
     rmdir "$state" 2>/dev/null
     exit 1
 }
@@ -63,7 +62,7 @@ change() {
     journal_add "$1" "$2" ||
         fail_run "$1" "$2" "its old value can't be recorded in $journal: is the disk full?"
     if [[ -n $known ]]; then
-        if ! mkdir -p "$run_folder" || ! save_old "$1" "$2" "$run_folder/$known.old"; then
+        if ! { [[ -d $run_folder ]] || mkdir "$run_folder"; } || ! save_old "$1" "$2" "$run_folder/$known.old"; then
             fail_run "$1" "$2" "its value can't be recorded in $run_folder: is the disk full?"
         fi
         entry=
@@ -144,8 +143,7 @@ undo_run() {
 changes_end() {
     [[ $dry_run == no ]] || return 0
     trap - INT TERM HUP
-    rm -rf "$run_folder"
-    rm -f "$journal/unfinished"
+    [[ $run_wrote == no ]] || rm -rf "$run_folder" "$journal/unfinished"
     tell_programs
     drop_empty_journal
 }

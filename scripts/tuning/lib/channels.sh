@@ -19,6 +19,7 @@ declare -rA feature_names=(
     [gro]=generic-receive-offload [lro]=large-receive-offload [rxhash]=receive-hashing
 )
 
+declare -A file_modes=()  # path below $root -> permissions, in octal
 touched_documents=  # for tell_programs (lib/changes.sh)
 
 # read_channel CHANNEL TARGET: sets `value`; fails, with `channel_reason`, when there is none.
@@ -111,13 +112,33 @@ read_service() {
     esac
 }
 
+# file_mode PATH: sets `mode`, empty when it isn't known. A process for each file would be most of
+# what a run costs: so one asks for all sysctls, or for the same file of all cores, queues or
+# interrupts.
+file_mode() {
+    local paths=() lines line
+    if [[ ! -v file_modes[$1] ]]; then
+        if [[ $1 == /proc/sys/* ]]; then
+            paths=("$root"/proc/sys/{fs,kernel,vm,net/*}/*)
+        else
+            # shellcheck disable=SC2206  # a pattern, and without spaces
+            paths=("$root"${1//[0-9]/*})
+        fi
+        mapfile -d '' lines < <(stat --dereference --printf='%a %n\0' -- "${paths[@]}" 2>/dev/null)
+        for line in "${lines[@]}"; do
+            file_modes[${line#* "$root"}]=${line%% *}
+        done
+    fi
+    mode=${file_modes[$1]:-}
+}
+
 # can_write CHANNEL TARGET: false, with `channel_reason`, when writing can't work. A file without
 # any permission to write is refused even to root where the kernel made it so (a sysctl of another
 # network namespace).
 can_write() {
     [[ $1 == file || $1 == choice ]] || return 0
     local mode
-    mode=$(stat --dereference --format=%a "$root$2" 2>/dev/null)
+    file_mode "$2"
     channel_reason="read-only here: $root$2 (mode ${mode:-unknown}); set it on the container's host"
     [[ -n $mode && -w $root$2 ]] && ((8#$mode & 8#222))
 }
@@ -171,7 +192,7 @@ write_text() {
 }
 
 use_tool() {
-    tool_outputs=()
+    tool_outputs=() tool_reasons=()
     run_tool "$@" || { channel_reason=$tool_reason && return 1; }
 }
 

@@ -11,7 +11,8 @@ say() { [[ $json == yes ]] || printf '%s\n' "$*"; }
 complain() { printf 'tune.sh: %s\n' "$*" >&2; }
 
 declare -A tool_paths=()
-declare -A tool_outputs=()  # what tools said that only read; forgotten when one writes
+# What tools said that only read, and why they failed; forgotten when one writes.
+declare -A tool_outputs=() tool_reasons=()
 
 # find_tool NAME: sets `tool` to its path, or fails. With --root only DIR/bin counts: the host's own
 # tools would change the host, not the copy.
@@ -44,11 +45,12 @@ run_tool() {
 # ask_tool NAME ARGUMENT...: the same for what changes nothing, asked once.
 ask_tool() {
     if [[ -v tool_outputs[$*] ]]; then
-        tool_output=${tool_outputs[$*]}
-        return 0
+        tool_output=${tool_outputs[$*]} tool_reason=${tool_reasons[$*]:-}
+    else
+        run_tool "$@" || tool_reasons[$*]=$tool_reason
+        tool_outputs[$*]=${tool_output:-}
     fi
-    run_tool "$@" || return 1
-    tool_outputs[$*]=$tool_output
+    [[ ! -v tool_reasons[$*] ]]
 }
 
 # read_bytes FILE: sets `bytes` to what is in it, newlines at its end included. It fails where there

@@ -49,8 +49,10 @@ journal_open() {
 # A boot takes what was applied with it: old values of before belong to nothing any more.
 journal_drop_stale() {
     [[ -d $state/applied ]] || return 0
+    local text bytes
     boot_id
-    [[ $(<"$state/applied/boot_id") != "$text" ]] 2>/dev/null || return 0
+    read_bytes "$state/applied/boot_id"
+    [[ $bytes != "$text"$'\n' ]] || return 0
     say "What was applied before the last boot went with it."
     [[ $dry_run == yes ]] || rm -rf "$state/applied"
 }
@@ -94,7 +96,7 @@ save_old() {
 # restore CHANNEL TARGET FILE: brings back what save_old stored in FILE. Repeating it does no harm.
 # Fails with `channel_reason`. Sets `restored` to "yes", or to "no" where nothing had to be done.
 restore() {
-    local value='' old
+    local value='' old bytes
     restored=no
     if [[ ! -e $3 ]]; then
         [[ -e $root$2 || -L $root$2 ]] || return 0
@@ -111,7 +113,8 @@ restore() {
             [[ -d $root/sys/class/net/${2% *} ]] || return 0
             ;;
     esac
-    old=$(<"$3")
+    read_bytes "$3"
+    old=${bytes%$'\n'}
     ! read_channel "$1" "$2" || [[ $value != "$old" ]] || return 0
     write_channel "$1" "$2" "$old" && restored=yes
 }

@@ -107,15 +107,17 @@ ethtool_number() {
 # list_interrupts: fills `interrupts` with a line "IRQ QUEUE NAME" for each queue of the card.
 # Drivers name them as they like; what has no queue number (management, link changes) is left alone.
 list_interrupts() {
-    local device=$root/sys/class/net/$nic/device own=' ' path line irq name
+    local device=$root/sys/class/net/$nic/device own=' ' path line irq name words
     local pattern='(tx-?rx|rx-?tx|rx|tx|input|output|comp|fp|queue|q|ntfy-blk)[-._]?([0-9]+)$'
     interrupts=()
     [[ -d $device/msi_irqs ]] || device=$device/..
     for path in "$device"/msi_irqs/*; do
         [[ ! -e $path ]] || own+="${path##*/} "
     done
-    while read -r irq name; do
-        irq=${irq%:}
+    [[ -r $root/proc/interrupts ]] || return 0
+    while read -ra words; do
+        [[ ${words[0]:-} =~ ^([0-9]+):$ ]] || continue
+        irq=${BASH_REMATCH[1]} name=${words[-1]}
         [[ -d $root/proc/irq/$irq ]] || continue
         if [[ $own != ' ' ]]; then
             [[ $own == *" $irq "* ]] || continue
@@ -125,7 +127,7 @@ list_interrupts() {
         line=${name%%@*}
         [[ ${line,,} =~ $pattern ]] || continue
         interrupts+=("$irq ${BASH_REMATCH[2]} $name")
-    done < <(awk '$1 ~ /^[0-9]+:$/ { print $1, $NF }' "$root/proc/interrupts" 2>/dev/null)
+    done <"$root/proc/interrupts"
 }
 
 # The default route's card is how most hosts are reached.

@@ -133,13 +133,14 @@ persist_limits() {
 }
 
 persist_command_line() {
-    local for="keeps the kernel's other work off the shards' cores" words
+    local for="keeps the kernel's other work off the shards' cores" words present text=
     isolation_words
     if [[ -z $isolation ]]; then
         inapplicable "kernel command line" "$for" "$isolation_reason"
     elif [[ $edit_command_line == no ]]; then
         read_text /proc/cmdline
-        advise "kernel command line" "$for" "$(present_words "$text")" "$isolation" '' '' \
+        present_words "$text" "isolcpus|nohz_full|rcu_nocbs"
+        advise "kernel command line" "$for" "$present" "$isolation" '' '' \
             "add these words in the boot loader, or persist --kernel-command-line for GRUB"
     elif [[ ! -f $root/etc/default/grub ]]; then
         blocked "kernel command line" "$for" \

@@ -13,7 +13,7 @@ revert() {
         return
     fi
     if [[ $dry_run == no ]]; then
-        if [[ -z $root && $(id -u) -ne 0 ]]; then
+        if [[ -z $root && $EUID -ne 0 ]]; then
             complain "revert writes to /proc and /sys: run it as root"
             exit 1
         fi

@@ -5,14 +5,13 @@ readonly huge_page_kib=2048
 readonly shard_mib=1024  # shards.memory_bytes_max, unless it's configured
 
 subject_huge_pages() {
-    local cpu node
-    local -A shards=()
+    local cpu node shards=()
     subject "Huge pages"
     for cpu in "${shard_cpus[@]}"; do
         node_of_cpu "$cpu"
-        shards[$node]=$((${shards[$node]:-0} + 1))
+        shards[node]=$((${shards[node]:-0} + 1))
     done
-    for node in $(printf '%s\n' "${!shards[@]}" | sort -n); do
+    for node in "${!shards[@]}"; do
         want_huge_pages "$node" "${shards[$node]}"
     done
     want_madvise

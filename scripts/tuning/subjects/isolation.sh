@@ -20,14 +20,14 @@ isolation_words() {
     [[ $profile != dpdk ]] || isolation+=" nohz_full=$cpu_list"
 }
 
-# present_words COMMAND-LINE: those of them that are there, whatever they say.
+# present_words COMMAND-LINE KEYS: sets `present` to the words of it that set one of KEYS.
 present_words() {
-    local words word present=
+    local words word
+    present=
     read -ra words <<<"$1"
     for word in "${words[@]}"; do
-        [[ ! $word =~ ^(isolcpus|nohz_full|rcu_nocbs)= ]] || present+=${present:+ }$word
+        [[ ! $word =~ ^($2)= ]] || present+=${present:+ }$word
     done
-    printf '%s' "$present"
 }
 
 subject_isolation() {
@@ -49,7 +49,7 @@ subject_isolation() {
 }
 
 advise_word() {
-    local key=${1%%=*} for why cost
+    local key=${1%%=*} for why cost present
     case $key in
         isolcpus)
             for="keeps other programs and movable interrupts off the shards' cores"
@@ -71,7 +71,7 @@ advise_word() {
         report ok "$key" "$for" "${1#*=}" "${1#*=}" "$why" "$cost" ''
         return
     fi
-    advise "$key" "$for" "$(present_words "$(tr ' ' '\n' <<<"$2" | grep "^$key=")")" "${1#*=}" \
-        "$why" "$cost" \
+    present_words "$2" "$key"
+    advise "$key" "$for" "$present" "${1#*=}" "$why" "$cost" \
         "add $1 to the kernel's command line (tune.sh persist --kernel-command-line for GRUB)"
 }
