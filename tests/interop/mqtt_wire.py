@@ -151,9 +151,8 @@ def subscribe(packet_id, filters, version=5, props=None):
     body = struct.pack("!H", packet_id)
     if version == 5:
         body += properties(props)
-    for topic_filter, option in filters:
-        body += text(topic_filter) + bytes([option])
-    return packet(SUBSCRIBE, body, 2)
+    return packet(SUBSCRIBE, body + b"".join(text(topic_filter) + bytes([option])
+                                             for topic_filter, option in filters), 2)
 
 
 def unsubscribe(packet_id, filters, version=5, props=None):
