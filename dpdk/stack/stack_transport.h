@@ -75,6 +75,8 @@ public:
     // Those whose `closed` is still to come.
     uint32_t connection_count() const { return connection_count_; }
     const TransportCounters& counters() const { return counters_; }
+    // The same, for who reads them after this transport has gone.
+    std::shared_ptr<const TransportCounters> share_counters() const { return shared_counters_; }
     const StackCounters& stack_counters() const { return stack_counters_; }
     const TcpCounters& tcp_counters() const { return tcp_counters_; }
     Link& link() { return *link_; }
@@ -220,7 +222,9 @@ private:
     BlockPool& blocks_;
     Waker& waker_;
     std::unique_ptr<Link> link_;
-    TransportCounters counters_;
+    const std::shared_ptr<TransportCounters> shared_counters_ =
+        std::make_shared<TransportCounters>();
+    TransportCounters& counters_ = *shared_counters_;
     StackCounters stack_counters_;
     TcpCounters tcp_counters_;
     Instant now_;

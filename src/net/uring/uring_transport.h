@@ -72,6 +72,8 @@ public:
     Outbox& outbox() { return outbox_; }
     uint32_t connection_count() const { return connection_count_; }
     const TransportCounters& counters() const { return counters_; }
+    // The same, for who reads them after this transport has gone.
+    std::shared_ptr<const TransportCounters> share_counters() const { return shared_counters_; }
     // The kernel features in use, for the start-up line.
     std::string describe() const;
     // State and every counter that isn't zero, for a person.
@@ -146,7 +148,9 @@ private:
     uring::LingerList lingering_;
     Slab<Connection> connections_;
     Outbox outbox_;
-    TransportCounters counters_;
+    const std::shared_ptr<TransportCounters> shared_counters_ =
+        std::make_shared<TransportCounters>();
+    TransportCounters& counters_ = *shared_counters_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::vector<Event> events_;
     std::vector<Connection*> freed_next_;   // told closed, no operation left
