@@ -50,8 +50,26 @@ struct QueueLimits {
 struct Timeouts {
     std::chrono::milliseconds connect{10'000};       // from accept to CONNECT
     std::chrono::milliseconds send_stall{30'000};    // output that makes no progress
-    std::chrono::milliseconds drain{5'000};          // flushing at shutdown
+    std::chrono::milliseconds drain{5'000};          // flushing at shutdown; with drain.rate the wait
+                                                     // for a client's acknowledgements, and then
+                                                     // for it to take what it was sent
     std::chrono::milliseconds sys_interval{10'000};  // $SYS topics; 0: none
+};
+
+// How a server that ends lets go of its clients. [drain]
+struct DrainOptions {
+    // Connections a second that are told to go, of the whole server: each shard sheds its part of
+    // them, evenly in time. 0: all at once. At a rate the others are served as before until it's
+    // their turn, and nothing that was acknowledged to a publisher before its receiver's turn came
+    // is lost to this receiver (src/broker/README.md says what exactly that means).
+    uint32_t rate = 0;
+    // Where clients shall go instead: what MQTT 5.0 clients are told beside 0x9C "use another
+    // server", in DISCONNECT (3.14.2.2.5) and CONNACK (3.2.2.3.16). Names or addresses with an
+    // optional port, separated by spaces: "broker-2.example.net:1883 broker-3.example.net" (4.11).
+    // Clients whose maximum packet size it doesn't fit in get the reason without it. Empty: they
+    // are told 0x8B "server shutting down" instead. MQTT 3.1.1 has no words for either.
+    std::string server_reference;
+    static constexpr uint32_t server_reference_bytes_max = 1'024;
 };
 
 enum class HugePagesMode : uint8_t { off, when_available };
@@ -124,6 +142,7 @@ struct Config {
     MqttLimits mqtt;
     QueueLimits queues;
     Timeouts timeouts;
+    DrainOptions drain;
     ShardOptions shards;
     UringOptions uring;
     DpdkOptions dpdk;

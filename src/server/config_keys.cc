@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -95,6 +96,17 @@ bool put_denied_filter(Config& config, std::string_view text) {
     return true;
 }
 
+// 5.0, 1.5.4.2 and 4.11: text without control characters. A DISCONNECT with it fits in any buffer.
+bool put_server_reference(Config& config, std::string_view text) {
+    config.drain.server_reference = text;
+    const auto is_control = [](char letter) {
+        const auto byte = static_cast<unsigned char>(letter);
+        return byte < 0x20 || byte == 0x7f;
+    };
+    return text.size() <= DrainOptions::server_reference_bytes_max && mqtt::is_valid_utf8(text) &&
+           std::none_of(text.begin(), text.end(), is_control);
+}
+
 bool put_cpus(Config& config, std::string_view text) {
     config.shards.cpus.clear();
     if (text.empty()) return true;
@@ -127,12 +139,14 @@ constexpr ConfigKey texts(std::string_view name, std::string_view accepted,
 constexpr auto mqtt_part = &Config::mqtt;
 constexpr auto queues_part = &Config::queues;
 constexpr auto timeouts_part = &Config::timeouts;
+constexpr auto drain_part = &Config::drain;
 constexpr auto shards_part = &Config::shards;
 constexpr auto uring_part = &Config::uring;
 constexpr auto dpdk_part = &Config::dpdk;
 using M = MqttLimits;
 using Q = QueueLimits;
 using T = Timeouts;
+using R = DrainOptions;
 using S = ShardOptions;
 using U = UringOptions;
 using D = DpdkOptions;
@@ -176,6 +190,12 @@ constexpr std::array keys{
     integer<timeouts_part, &T::send_stall>("timeouts.send_stall_ms", 1, day_ms),
     integer<timeouts_part, &T::drain>("timeouts.drain_ms", 0, 600'000),
     or_zero(integer<timeouts_part, &T::sys_interval>("timeouts.sys_interval_ms", 10, day_ms)),
+
+    integer<drain_part, &R::rate>("drain.rate", 0, 10'000'000),
+    text("drain.server_reference",
+         "UTF-8 without control characters, at most 1024 bytes, such as "
+         "\"broker-2.example.net:1883\"; or \"\"",
+         put_server_reference),
 
     integer<shards_part, &S::count>("shards.count", 0, 64),
     text("shards.cpus", "a list of different cores such as \"0-3,8\", at most 64", put_cpus),

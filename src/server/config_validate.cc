@@ -49,6 +49,9 @@ std::optional<ConfigFault> text_fault(const Config& config) {
     if (!find_config_key("net")->put(scratch, config.net)) {
         return fault_of("net", quoted(config.net));
     }
+    if (!find_config_key("drain.server_reference")->put(scratch, config.drain.server_reference)) {
+        return fault_of("drain.server_reference", quoted(config.drain.server_reference));
+    }
     for (const std::string& filter : config.mqtt.denied_filters) {
         if (!find_config_key("mqtt.denied_filters")->put(scratch, filter)) {
             return fault_of("mqtt.denied_filters", quoted(filter));

@@ -40,7 +40,7 @@ TEST_CASE("config: every number's default and both ends survive being set and re
 TEST_CASE("config: no key stands twice") {
     std::set<std::string_view> names;
     for (const ConfigKey& key : config_keys()) CHECK(names.insert(key.name).second);
-    CHECK(names.size() == 71);
+    CHECK(names.size() == 73);
 }
 
 TEST_CASE("config: a fault names the key, its value and what is accepted") {
@@ -97,6 +97,33 @@ TEST_CASE("config: denied filters must be valid filters") {
     Config config;
     config.mqtt.denied_filters = {"a/#", "+/b", "$SYS/#"};
     CHECK(refusal(config) == "");
+}
+
+TEST_CASE("config: a server reference is a text that MQTT can carry, and not too long") {
+    const auto refusal_of = [](std::string reference) {
+        Config config;
+        config.drain.server_reference = std::move(reference);
+        return refusal(config);
+    };
+    for (const char* fine : {"", "broker-2.example.net:1883 [::1]:1884", "\xc3\xa9.example.net"}) {
+        CAPTURE(fine);
+        CHECK(refusal_of(fine) == "");
+    }
+    CHECK(refusal_of(std::string(1'024, 'x')) == "");
+    for (const std::string& bad : {std::string(1'025, 'x'), std::string("\xff"), std::string("a\nb"),
+                                   std::string("a\0b", 3), std::string("\xed\xa0\x80")}) {
+        CAPTURE(bad);
+        CHECK(refusal_of(bad).starts_with("drain.server_reference = \""));
+        CHECK(refusal_of(bad).find('\n') == std::string::npos);
+    }
+}
+
+TEST_CASE("config: a rate of a drain is in connections a second, and zero is all at once") {
+    Config config;
+    config.drain.rate = 10'000'000;
+    CHECK(refusal(config) == "");
+    config.drain.rate = 10'000'001;
+    CHECK(refusal(config) == "drain.rate = 10000001: accepted is 0 to 10000000");
 }
 
 TEST_CASE("config: the same core twice is refused") {
