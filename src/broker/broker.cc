@@ -18,14 +18,18 @@ Broker::Broker(const BrokerParts& parts)
       fanout_(context_, store_, sessions_, requests_, control_),
       router_(context_, index_, retained_, fanout_),
       post_(context_.mailbox, [this](uint32_t from, Bytes mail) { on_mail(from, mail); }),
-      registrar_(post_, context_.ledger) {
+      registrar_(post_, context_.ledger),
+      marks_(context_.shard_count()) {
     system_timer_.kind = static_cast<uint8_t>(TimerKind::system_topics);
     // However many sessions fill the arena, those who are there can be written to.
     const uint64_t chunks = context_.heap.arena().bytes_max() / Arena::chunk_bytes;
     context_.blocks.keep_ready(static_cast<uint32_t>(std::min<uint64_t>(8, chunks / 8)));
 }
 
-Broker::~Broker() { context_.wheel.stop(system_timer_); }
+Broker::~Broker() {
+    context_.wheel.stop(system_timer_);
+    if (drain_ != nullptr) context_.wheel.stop(drain_->timer);
+}
 
 void Broker::begin_turn(Instant now) {
     context_.now = now;
@@ -68,6 +72,7 @@ void Broker::on_event(const Event& event) {
         return;
     case Event::Kind::drained:
         if (Session* session = mqtt_of(connection).session) fanout_.send_waiting(*session);
+        if (mqtt_of(connection).state == MqttConnection::State::leaving) finish_leaving(connection);
         return;
     case Event::Kind::closed:
         on_closed(connection);
@@ -78,13 +83,20 @@ void Broker::on_event(const Event& event) {
 
 void Broker::on_received(Connection& connection, Bytes bytes) {
     MqttConnection& client = mqtt_of(connection);
-    if (client.state == MqttConnection::State::ended) return;
+    if (client.state >= MqttConnection::State::leaving) return on_received_late(connection, bytes);
     if (client.state != MqttConnection::State::claiming) client.last_received_ms = now_ms();
     if (client.is_held) {
         keep_held(connection, bytes);
     } else {
         process(connection, bytes);
     }
+}
+
+void Broker::on_received_late(Connection& connection, Bytes bytes) {
+    const MqttConnection& client = mqtt_of(connection);
+    if (client.state == MqttConnection::State::ended) return;
+    process(connection, bytes);
+    if (client.state == MqttConnection::State::leaving) finish_leaving(connection);
 }
 
 // A client needn't wait for an answer before it sends on (3.1.4), but its packets are answered in
@@ -144,10 +156,12 @@ bool Broker::on_packet(Connection& connection, Bytes packet) {
     const auto header = mqtt::read_fixed_header(packet);
     MR_ASSERT(header);  // framing has read it
     const Bytes body = packet.subspan(header->header_bytes);
-    if (mqtt_of(connection).state == MqttConnection::State::awaiting_connect) {
-        return on_connect(connection, packet, body);
+    const MqttConnection::State state = mqtt_of(connection).state;
+    if (state == MqttConnection::State::connected) {
+        return on_connected_packet(connection, *header, body);
     }
-    return on_connected_packet(connection, *header, body);
+    if (state == MqttConnection::State::leaving) return on_leaving_packet(connection, *header, body);
+    return on_connect(connection, packet, body);
 }
 
 bool Broker::on_connected_packet(Connection& connection, const mqtt::FixedHeader& header,
@@ -210,6 +224,7 @@ void Broker::on_connection_timer(MqttConnection& client) {
         context_.outbox.close_now(connection, CloseReason::handshake_timeout);
         return;
     }
+    if (client.state == MqttConnection::State::leaving) return on_leaving_timer(connection);
     if (client.state == MqttConnection::State::ended) {
         // Told to go a while ago, and it doesn't even take what it was told.
         context_.outbox.close_now(connection, CloseReason::slow_receiver);
@@ -240,6 +255,9 @@ void Broker::on_timer(TimerEntry& entry) {
         return;
     case TimerKind::session:
         on_session_timer(*static_cast<SessionTimer&>(entry).session);
+        return;
+    case TimerKind::drain:
+        shed_due();
         return;
     case TimerKind::system_topics:
         system_topics_->for_each(context_.now, [&](std::string_view topic, std::string_view text) {
@@ -276,6 +294,7 @@ void Broker::on_mail(uint32_t from, Bytes mail) {
     case MailKind::move_interest: return on_move_interest(from, mail);
     case MailKind::move_marker:   return on_move_marker(from, mail);
     case MailKind::move_rest:     return on_move_rest(mail);
+    case MailKind::drain_mark:    return on_drain_mark(from, mail);
     }
     MR_UNREACHABLE();
 }
@@ -283,13 +302,14 @@ void Broker::on_mail(uint32_t from, Bytes mail) {
 void Broker::begin_shutdown() {
     shutting_down_ = true;
     context_.wheel.stop(system_timer_);
+    if (drain_ != nullptr) context_.wheel.stop(drain_->timer);
     std::vector<Connection*> attached;
     sessions_.for_each_from(0, UINT32_MAX, [&](Session& session) {
         if (session.connection != nullptr) attached.push_back(session.connection);
     });
     for (Connection* connection : attached) {
         if (Session* session = mqtt_of(*connection).session) sessions_.drop_will(*session);
-        disconnect_client(*connection, mqtt::Reason::server_shutting_down, CloseReason::shutdown);
+        disconnect_client(*connection, goodbye_reason(), CloseReason::shutdown);
     }
 }
 

@@ -8,7 +8,8 @@
 //
 // By subject: broker.cc (events, timers, mail), broker_connect.cc (CONNECT, takeover),
 // broker_disconnect.cc (ends of connections and sessions, wills), broker_publish.cc (publishes and
-// acknowledgements of clients), broker_subscribe.cc, broker_move.cc (sessions between shards).
+// acknowledgements of clients), broker_subscribe.cc, broker_move.cc (sessions between shards),
+// broker_drain.cc (clients told to go one by one).
 #pragma once
 
 #include <memory>
@@ -19,6 +20,8 @@
 #include "broker/access.h"
 #include "broker/context.h"
 #include "broker/control_writer.h"
+#include "broker/drain.h"
+#include "broker/drain_marks.h"
 #include "broker/fanout.h"
 #include "broker/mqtt_connection.h"
 #include "broker/post_office.h"
@@ -64,9 +67,16 @@ public:
     void on_timer(TimerEntry& entry);
     void end_turn(Instant now);
 
-    // Tells MQTT 5.0 clients "server shutting down" and closes every connection when its output
-    // is sent.
+    // Tells MQTT 5.0 clients "server shutting down", or where to go instead if drain.server_reference
+    // says so, and closes every connection when its output is sent.
     void begin_shutdown();
+    // The same for one connection after the other, at this shard's part of drain.rate, which isn't
+    // 0; the others are served on. Once, in a turn. begin_shutdown() cuts it short.
+    void begin_drain();
+    // Everybody has been told, and nobody can come any more.
+    bool has_shed_all() const;
+    // Counts what waits in sessions and has no client to go to. Once, when the loop has ended.
+    void count_left_behind();
     uint64_t connection_count() const { return context_.counters.connections.read(); }
 
     // What simulations and tests look at.
@@ -91,6 +101,7 @@ private:
     void keep_held(Connection& connection, Bytes bytes);
     void release_held(Connection& connection);
     void process(Connection& connection, Bytes bytes);
+    void on_received_late(Connection& connection, Bytes bytes);
     bool on_packet(Connection& connection, Bytes packet);
     bool on_connected_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
     void on_connection_timer(MqttConnection& client);
@@ -137,6 +148,22 @@ private:
     void publish_will(Session& session);
     void free_limits(MqttConnection& client);
     void update_shared_groups(Session& session);
+
+    // broker_drain.cc
+    mqtt::Reason goodbye_reason() const;
+    mqtt::Reason refusal_of_newcomers() const;
+    Duration drain_time() const;
+    void shed_due();
+    bool has_unshed() const;
+    bool may_shed(const Session& session) const;
+    void begin_leaving(Connection& connection);
+    void send_mark();
+    void post_mark(DrainMarks::Stage stage, uint32_t origin);
+    void on_drain_mark(uint32_t from, Bytes mail);
+    void on_mark_back();
+    void finish_leaving(Connection& connection);
+    bool on_leaving_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
+    void on_leaving_timer(Connection& connection);
 
     // broker_publish.cc
     bool on_publish(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
@@ -193,6 +220,8 @@ private:
     PostOffice post_;
     Registrar registrar_;
     TimerEntry system_timer_;
+    DrainMarks marks_;
+    std::unique_ptr<Drain> drain_;          // from begin_drain() on
 
     std::unordered_map<uint32_t, PendingClaim> claims_;        // by ticket
     std::unordered_map<uint32_t, Session*> departing_;         // by move

@@ -35,7 +35,7 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
 
 mqtt::Reason Broker::check_connect(const mqtt::Connect& packet) const {
     const MqttLimits& limits = context_.config.mqtt;
-    if (shutting_down_) return mqtt::Reason::server_shutting_down;
+    if (shutting_down_ || drain_ != nullptr) return refusal_of_newcomers();
     if (packet.authentication_method) return mqtt::Reason::bad_authentication_method;
     if (packet.will) {
         if (static_cast<uint8_t>(packet.will->qos) > limits.maximum_qos) {

@@ -9,7 +9,7 @@ namespace millrace {
 bool Broker::fail(Connection& connection, mqtt::Reason reason) {
     context_.counters.protocol_errors.add();
     MqttConnection& client = mqtt_of(connection);
-    if (client.state != MqttConnection::State::connected) {
+    if (client.session == nullptr) {
         client.state = MqttConnection::State::ended;
         context_.outbox.close_now(connection, CloseReason::local);
         return false;
@@ -50,7 +50,7 @@ bool Broker::on_disconnect(Connection& connection, Bytes body) {
 
 void Broker::on_closed(Connection& connection) {
     MqttConnection& client = mqtt_of(connection);
-    if (client.state == MqttConnection::State::connected) detach(connection, WillAction::publish);
+    if (client.session != nullptr) detach(connection, WillAction::publish);
     if (client.state == MqttConnection::State::claiming) {
         claims_.at(client.claim_ticket).connection = nullptr;
     }
@@ -83,6 +83,7 @@ void Broker::detach(Connection& connection, WillAction will) {
     MqttConnection& client = mqtt_of(connection);
     MR_ASSERT(client.session != nullptr);
     Session& session = *client.session;
+    if (client.state == MqttConnection::State::leaving) drain_->leaving.erase(&connection);
     client.session = nullptr;
     client.state = MqttConnection::State::ended;
     start_connection_timer(client);

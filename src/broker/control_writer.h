@@ -33,10 +33,18 @@ public:
         return send(connection, mqtt::encoded_bytes(version, packet),
                     [&](ByteWriter& out) { mqtt::encode(out, version, packet); });
     }
-    // Connack or Disconnect with a reason string, if the client takes a packet that long.
+    // Connack or Disconnect with a reason string, and with "use another server" which one, as far as
+    // the client takes a packet that long.
     template <class Packet>
     bool send_with_text(Connection& connection, mqtt::Version version, Packet packet,
                         uint32_t packet_bytes_max) {
+        if (packet.reason == mqtt::Reason::use_another_server) {
+            packet.server_reference = context_.config.drain.server_reference;
+            if (mqtt::encoded_bytes(version, packet) > packet_bytes_max) {
+                packet.server_reference.reset();
+            }
+            return send_packet(connection, version, packet);
+        }
         const std::string_view text = mqtt::text_of(packet.reason);
         if (version == mqtt::Version::v5 && !text.empty()) {
             packet.reason_string = text;

@@ -20,6 +20,10 @@ struct BrokerCounters {
     Counter refused_quota;             // publishes answered with "quota exceeded"
     Counter protocol_errors, keep_alive_timeouts, connect_timeouts, slow_receivers_closed;
     Counter session_moves;
+    Counter sheds;                     // clients told to go, one by one
+    Counter sheds_late;                // of them: before they had acknowledged everything
+    // At the end: what no client has come back for.
+    Counter messages_left_behind, sessions_left_behind;
 };
 
 }  // namespace millrace

@@ -161,7 +161,12 @@ void Fanout::deliver_shared(const Message& message, SharedGroup& group) {
     const Subscriber* chosen = &members[group.local_turn % count];
     for (uint32_t step = 0; step < count; ++step) {
         const Subscriber& member = members[(group.local_turn + step) % count];
-        if (member.session->connection == nullptr) continue;
+        Connection* connection = member.session->connection;
+        if (connection == nullptr) continue;
+        if (mqtt_of(*connection).state == MqttConnection::State::leaving) {
+            chosen = &member;  // unless another stays
+            continue;
+        }
         chosen = &member;
         group.local_turn += step;
         break;

@@ -45,6 +45,9 @@ public:
     // After a reconnection (4.4): sends again what was not acknowledged, in order.
     void resend_inflight(Session& session);
 
+    // Packets sent from here on have higher numbers (inflight.h).
+    uint32_t last_sequence() const { return numbers_.current(); }
+
     void end_turn() { frames_.rewind(); }
     // An entry is acknowledged, or given up. send_waiting() is to follow: there is room now, or
     // nothing left to keep.

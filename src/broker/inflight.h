@@ -91,6 +91,15 @@ public:
             if (entry.state != InflightEntry::State::done) visit(entry);
         }
     }
+    // Whether any of those up to that number is open; what came from another shard is older.
+    bool has_open_until(uint32_t sequence) const {
+        for (uint32_t index = 0; index < entries_.count(); ++index) {
+            const InflightEntry& entry = entries_.at(index);
+            const bool is_later = static_cast<int32_t>(entry.sequence - sequence) > 0;
+            if (entry.state != InflightEntry::State::done && (entry.foreign || !is_later)) return true;
+        }
+        return false;
+    }
     // A new connection: everything is to be sent again (4.4).
     void mark_all_unsent() {
         unsent_count_ = open_count_;

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/time.h"
+#include "broker/drain_marks.h"
 #include "runtime/mailbox.h"
 
 namespace millrace {
@@ -38,6 +39,7 @@ enum class MailKind : uint8_t {
     move_interest,      // from the new shard to all: deliver here from now on, and tell the holder
     move_marker,        // from all to the holder: nothing will come for it any more
     move_rest,          // from the holder to the new shard: what waits and what is in flight
+    drain_mark,         // of a draining shard, through all (drain_marks.h)
 };
 
 struct PublishMail {     // then: group_count ids of shared groups (uint64_t), the canonical message
@@ -108,6 +110,13 @@ struct MoveMail {        // move_state, move_interest, move_marker, move_rest; t
     uint32_t ticket;     // move_state: the claimant's
     uint32_t holder;     // the shard that the session leaves
     uint32_t move;       // the holder's number for this move
+};
+
+struct DrainMarkMail {
+    MailKind kind;
+    DrainMarks::Stage stage;
+    uint16_t unused;
+    uint32_t origin;     // the shard that drains
 };
 
 inline MailKind kind_of(Bytes mail) {

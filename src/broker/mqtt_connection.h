@@ -1,6 +1,6 @@
 // What MQTT adds to a network connection.
 // Owned by: it stands in the connection's `user` room; made at `accepted`, destroyed at `closed`.
-// Holds:    `session` is set exactly in state `connected`.
+// Holds:    `session` is set exactly in the states `connected` and `leaving`.
 #pragma once
 
 #include "broker/session.h"
@@ -9,7 +9,7 @@
 namespace millrace {
 
 // The kinds of TimerEntry that a shard's broker starts.
-enum class TimerKind : uint8_t { connection = 1, session = 2, system_topics = 3 };
+enum class TimerKind : uint8_t { connection = 1, session = 2, system_topics = 3, drain = 4 };
 
 // What an MQTT 5.0 client asked for beyond the defaults; exists only then.
 struct ClientLimits {
@@ -32,6 +32,7 @@ struct MqttConnection {
         awaiting_connect,
         claiming,    // the client id's home shard is being asked
         connected,
+        leaving,     // of its packets only acknowledgements count: it'll be told to go (broker_drain.cc)
         ended,       // no packet is processed any more
     };
 
