@@ -2,6 +2,7 @@
 //
 //     broker_sim --seed=N [--steps=M] [--trace]   one run, to repeat a failure
 //     broker_sim --seeds=COUNT [--first=N]          that many runs (--verbose: what each did)
+//     broker_sim --drains=COUNT                     runs that end with a drain
 //     broker_sim --self-test                        plants faults; the checkers have to find them
 //     broker_sim --limits=COUNT                     runs with low limits: drops are counted
 #include <cstdio>
@@ -25,14 +26,16 @@ struct Options {
     bool is_traced = false;
     bool is_self_test = false;
     bool with_limits = false;
+    bool with_drain = false;
 };
 
 bool run_random(uint64_t seed, const Options& options) {
-    note_run("broker_sim --seed={} --steps={}", seed, options.steps);
+    note_run("broker_sim {}={} --steps={}", options.with_drain ? "--drains=1 --first" : "--seed", seed,
+             options.steps);
     try {
         RandomRun run(seed, options.steps, Sabotage::none);
         if (options.is_traced) run.trace();
-        run.run();
+        options.with_drain ? run.run_drain() : run.run();
         if (options.is_verbose) fmt::print("seed {}: {}\n", seed, run.summary());
         return true;
     } catch (const Failure& failure) {
@@ -68,6 +71,7 @@ bool parse(std::string_view argument, Options& options) {
         return true;
     }
     if (number("--limits=", options.count)) return options.with_limits = true;
+    if (number("--drains=", options.count)) return options.with_drain = true;
     if (argument == "--verbose") return options.is_verbose = true;
     if (argument == "--trace") return options.is_traced = true;
     if (argument == "--self-test") return options.is_self_test = true;

@@ -19,7 +19,8 @@ bool wants(const Span& span, const SentMessage& message, uint32_t client) {
 
 // Since before the message was sent, and long enough for it to arrive.
 bool must_get(const Span& span, const SentMessage& message) {
-    return span.must_begin < message.sent_moment && span.must_end_epoch > message.acked_epoch;
+    return span.must_begin < message.sent_moment && span.must_end_epoch > message.acked_epoch &&
+           span.must_end_moment > message.acked_moment;
 }
 
 // Over one connection, or with time between. A message that was sent again may come again, behind
@@ -66,6 +67,7 @@ void Checkers::on_acknowledged(uint32_t id) {
     SentMessage& message = messages_[id];
     if (message.acked_epoch != never) return;
     message.acked_epoch = world_.epoch();
+    message.acked_moment = world_.next_moment();
 }
 
 size_t Checkers::on_subscribe(uint32_t client, Span span) {
@@ -114,6 +116,11 @@ void Checkers::on_session_in_doubt(uint32_t client) {
         if (span.may_end == never || span.must_begin != never) span.was_lost = true;
         span.must_begin = never;
     }
+}
+
+void Checkers::on_turn_to_leave(uint32_t client) {
+    const uint64_t moment = world_.next_moment();
+    for (Span& span : spans_[client]) span.must_end_moment = std::min(span.must_end_moment, moment);
 }
 
 void Checkers::on_session_gone(uint32_t client) {

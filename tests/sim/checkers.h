@@ -35,6 +35,7 @@ struct SentMessage {
     uint64_t sent_epoch = never;
     uint32_t times_sent = 0;
     uint64_t acked_epoch = never;
+    uint64_t acked_moment = never;
     std::vector<uint32_t> copies;    // by client, in its present session; no retained ones
     uint32_t former_copies = 0;      // in sessions that have ended
 };
@@ -51,6 +52,7 @@ struct Span {
     uint64_t may_end = never;
     uint64_t must_begin = never;
     uint64_t must_end_epoch = never;
+    uint64_t must_end_moment = never;   // what was acknowledged before must still arrive
     bool was_lost = false;           // its session has ended once
 };
 
@@ -89,6 +91,8 @@ public:
     void on_unsubscribed(uint32_t client, std::string_view filter, uint64_t sent_moment);
     // The session may have ended; has ended.
     void on_session_in_doubt(uint32_t client);
+    // A drain has come to this client's connection.
+    void on_turn_to_leave(uint32_t client);
     void on_session_gone(uint32_t client);
 
     // A delivery that isn't a duplicate by the rules of its connection.

@@ -28,6 +28,12 @@ void Client::read(size_t bytes_max) {
 }
 
 void Client::on_end() {
+    if (draining_ && (is_told_ || (has_had_turn_ && version_ == mqtt::Version::v3_1_1))) {
+        checkers_.trace(index_, "has been told to go");
+        has_left_ = true;
+        after_connection();
+        return;
+    }
     fail(fmt::format("the server closed its connection {}", connection_));
 }
 
@@ -47,18 +53,38 @@ void Client::on_packet(Bytes packet) {
     case mqtt::PacketType::pubcomp: return on_ack(header->type, body);
     case mqtt::PacketType::suback: return on_suback(body);
     case mqtt::PacketType::unsuback: return on_unsuback(body);
-    case mqtt::PacketType::disconnect: {
-        const auto disconnect = mqtt::decode_disconnect(version_, body);
-        fail(fmt::format("DISCONNECT with reason {:#x}",
-                         disconnect ? static_cast<int>(disconnect->reason) : -1));
-    }
+    case mqtt::PacketType::disconnect: return on_disconnect(body);
     default: fail(fmt::format("packet type {}", static_cast<int>(header->type)));
+    }
+}
+
+void Client::on_disconnect(Bytes body) {
+    const auto packet = mqtt::decode_disconnect(version_, body);
+    if (!packet || !has_had_turn_ || version_ != mqtt::Version::v5) {
+        fail(fmt::format("DISCONNECT with reason {:#x}", packet ? static_cast<int>(packet->reason) : -1));
+    }
+    check_told(packet->reason, packet->server_reference);
+}
+
+void Client::check_told(mqtt::Reason reason, std::optional<std::string_view> reference) {
+    if (is_told_) fail("told to go twice");
+    is_told_ = true;
+    if (reason != mqtt::Reason::use_another_server || reference != drain_reference) {
+        fail(fmt::format("told to go with reason {:#x}, to {}", static_cast<int>(reason),
+                         reference.value_or("nowhere")));
     }
 }
 
 void Client::on_connack(Bytes body) {
     const auto packet = mqtt::decode_connack(version_, body);
     if (!packet) fail("malformed CONNACK");
+    if (draining_ && packet->reason != mqtt::Reason::success) {
+        if (version_ == mqtt::Version::v5) check_told(packet->reason, packet->server_reference);
+        checkers_.trace(index_, "is refused");
+        has_left_ = true;
+        after_connection();
+        return;
+    }
     if (packet->reason != mqtt::Reason::success) {
         fail(fmt::format("refused with reason {:#x}", static_cast<int>(packet->reason)));
     }
@@ -72,6 +98,7 @@ void Client::on_connack(Bytes body) {
     state_ = State::online;
     insists_on_clean_start_ = false;
     session_is_kept_ = expiry_ == Expiry::long_one;
+    look_at_drain();
     for (const Outgoing& outgoing : outgoing_) {   // 4.4
         if (outgoing.is_released) send_ack(mqtt::PacketType::pubrel, outgoing.packet_id);
         else send_publish(outgoing, true);

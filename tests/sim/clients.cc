@@ -63,6 +63,7 @@ void Client::act() {
 }
 
 void Client::act_offline() {
+    if (has_left_) return;
     if (wait_for_pipe_ != nullptr) {
         if (!wait_for_pipe_->server_closed) return;
         wait_for_pipe_ = nullptr;
@@ -171,6 +172,8 @@ void Client::after_connection() {
     will_ = UINT32_MAX;
     receive_maximum_ = 65'535;
     alias_maximum_ = 0;
+    has_had_turn_ = false;
+    is_told_ = false;
     state_ = State::offline;
 }
 
@@ -182,7 +185,20 @@ void Client::forget_session() {
     filters_.clear();
 }
 
+void Client::begin_drain() {
+    draining_ = true;
+    if (state_ != State::online) checkers_.on_session_in_doubt(index_);
+}
+
+void Client::look_at_drain() {
+    if (!draining_ || has_had_turn_ || state_ != State::online || !world_.is_leaving(*pipe_)) return;
+    has_had_turn_ = true;
+    checkers_.trace(index_, "has its turn to leave");
+    checkers_.on_turn_to_leave(index_);
+}
+
 void Client::drop() {
+    if (draining_) checkers_.on_session_in_doubt(index_);   // it won't be let in again
     if (state_ == State::connecting) {
         wait_for_pipe_ = pipe_;
         // The session may have ended and this CONNECT made a new one: nobody could tell later.
@@ -204,6 +220,7 @@ void Client::drop() {
 }
 
 void Client::leave_behind() {
+    if (draining_) checkers_.on_session_in_doubt(index_);
     if (will_ != UINT32_MAX && !will_is_delayed_) checkers_.on_will_due(will_);
     if (expiry_ != Expiry::long_one) checkers_.on_session_in_doubt(index_);
     connect(chance(10));
@@ -211,6 +228,7 @@ void Client::leave_behind() {
 
 void Client::disconnect() {
     checkers_.trace(index_, "disconnects");
+    if (draining_) checkers_.on_session_in_doubt(index_);
     mqtt::Disconnect packet;
     if (expiry_ != Expiry::long_one) checkers_.on_session_in_doubt(index_);
     send(version_, packet);
@@ -237,8 +255,8 @@ void Client::settle() {
     settling_ = true;
     for (const auto& ghost : ghosts_) {
         ghost->to_client.clear();
-        // A client that has been told of the end closes too.
-        if (ghost->server_finished) ghost->client_finished = true;
+        // A client that has been told of the end closes too. In a drain nobody takes it over.
+        if (ghost->server_finished || draining_) ghost->client_finished = true;
     }
     if (pipe_ != nullptr) pipe_->to_client_bytes_max = 65'536;
     if (state_ == State::offline) {

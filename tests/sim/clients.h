@@ -11,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@
 #include "world.h"
 
 namespace millrace::sim {
+
+// The `drain.server_reference` of runs that drain.
+constexpr std::string_view drain_reference = "elsewhere.example.net:1883";
 
 // Drawn once a run: how likely things go wrong.
 struct Habits {
@@ -46,6 +50,10 @@ public:
     bool has_open_ghosts() const;
     void publish_clear(const std::string& topic);
     bool is_online() const { return state_ == State::online; }
+    // From now on the server may tell it to go, or refuse it; then it stays away.
+    void begin_drain();
+    // After a turn of the server: whether the drain has come to this client.
+    void look_at_drain();
 
 private:
     enum class State : uint8_t { offline, connecting, online };
@@ -101,7 +109,9 @@ private:
     void on_ack(mqtt::PacketType type, Bytes body);
     void on_suback(Bytes body);
     void on_unsuback(Bytes body);
+    void on_disconnect(Bytes body);
     void on_end();
+    void check_told(mqtt::Reason reason, std::optional<std::string_view> reference);
 
     World& world_;
     Checkers& checkers_;
@@ -115,6 +125,8 @@ private:
     bool ending_ = false;
     bool insists_on_clean_start_ = false;
     bool settling_ = false;
+    bool draining_ = false;
+    bool has_left_ = false;         // and won't come back
     uint64_t wait_for_epoch_ = 0;   // after a CONNECT without an answer: let it take its course
     std::shared_ptr<Pipe> wait_for_pipe_;
 
@@ -133,6 +145,8 @@ private:
     std::map<uint16_t, PendingUnsubscribe> unsubscribes_;
     uint32_t will_ = UINT32_MAX;
     bool will_is_delayed_ = false;
+    bool has_had_turn_ = false;     // to leave
+    bool is_told_ = false;          // to go elsewhere, by DISCONNECT or CONNACK
 
     // Of the session.
     bool session_is_kept_ = false;  // the server has promised to keep it

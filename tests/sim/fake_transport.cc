@@ -15,6 +15,13 @@ void FakeTransport::open(std::shared_ptr<Pipe> pipe) {
     sockets_.back()->is_open = true;
 }
 
+Connection* FakeTransport::find(const Pipe& pipe) {
+    for (const auto& socket : sockets_) {
+        if (socket->pipe.get() == &pipe && socket->was_accepted) return socket.get();
+    }
+    return nullptr;
+}
+
 size_t FakeTransport::piece(size_t available) {
     if (calm_ || random_.below(3) == 0) return available;
     const uint32_t bytes_max = random_.below(4) == 0 ? 4 : 200;

@@ -38,6 +38,8 @@ public:
 
     // A client's connection attempt.
     void open(std::shared_ptr<Pipe> pipe);
+    // The server's end of a pipe; null before it's accepted and when it has gone.
+    Connection* find(const Pipe& pipe);
     // From now on nothing is delayed, and pieces are large.
     void calm_down() { calm_ = true; }
     bool did_something() const { return did_something_; }

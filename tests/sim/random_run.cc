@@ -17,7 +17,11 @@ Config draw_config(Prng& setup) {
     config.queues.session_bytes_max = 1u << 30;
     config.timeouts.connect = config.timeouts.send_stall = std::chrono::hours(10);
     config.timeouts.sys_interval = std::chrono::milliseconds(0);
+    config.timeouts.drain = std::chrono::hours(10);   // whoever leaves acknowledges everything
+    config.drain.server_reference = drain_reference;
     config.shards.mailbox_ring_bytes = 4'096u << setup.below(3);
+    const uint32_t rate = setup.below(3);
+    config.drain.rate = rate == 0 ? 2 + setup.below(10) : rate == 1 ? 50 : 100'000;
     return config;
 }
 
@@ -57,6 +61,37 @@ void RandomRun::run() {
     check_nothing_dropped();
     end_sessions();
     check_nothing_left();
+}
+
+void RandomRun::run_drain() {
+    const uint32_t drain_at = world_.random().below(steps_);
+    for (uint32_t done = 0; done < steps_ && !world_.has_shed_all(); ++done) {
+        if (done == drain_at) {
+            for (const auto& client : clients_) client->begin_drain();
+            world_.begin_drain();
+        }
+        step();
+        for (const auto& client : clients_) client->look_at_drain();
+    }
+    world_.calm_down();
+    finish_drain();
+    checkers_.finish();
+    check_nothing_dropped();
+}
+
+// Nobody does anything new, and all are told.
+void RandomRun::finish_drain() {
+    for (uint32_t rounds = 0;; ++rounds) {
+        const bool has_ended =
+            world_.has_shed_all() && world_.connection_count() == 0 &&
+            std::none_of(clients_.begin(), clients_.end(),
+                         [](const auto& client) { return client->is_online(); });
+        if (has_ended) break;
+        if (rounds == 20'000) throw Failure("the drain doesn't end");
+        settle_once();
+        for (const auto& client : clients_) client->look_at_drain();
+    }
+    if (world_.total(&BrokerCounters::sheds_late) != 0) throw Failure("told to go too early");
 }
 
 void RandomRun::step() {
@@ -146,8 +181,9 @@ void RandomRun::check_nothing_dropped() const {
     none(&BrokerCounters::dropped_expired, "messages expired");
     none(&BrokerCounters::dropped_exhausted, "messages without memory");
     none(&BrokerCounters::refused_quota, "publishes refused");
-    none(&BrokerCounters::connects_refused, "connects refused");
     none(&BrokerCounters::protocol_errors, "protocol errors");
+    if (world_.has_shed_all()) return;   // sessions stay, and newcomers were sent away
+    none(&BrokerCounters::connects_refused, "connects refused");
     none(&BrokerCounters::waiting_messages, "messages still waiting");
 }
 

@@ -17,6 +17,8 @@ public:
     RandomRun(uint64_t seed, uint32_t steps, Sabotage sabotage);
     void trace() { checkers_.set_traced(); }   // prints what clients do and get
     void run();
+    // Acts at random, drains at some moment, and ends when everybody has been told to go.
+    void run_drain();
     std::string summary() const;
 
 private:
@@ -24,6 +26,7 @@ private:
     void step();
     void settle();
     bool settle_once();
+    void finish_drain();
     void check_settled() const;
     void look_at_retained();
     void end_sessions();

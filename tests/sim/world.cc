@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::sim {
 
@@ -40,6 +41,7 @@ struct World::Shard {
     Mailbox mailbox;
     BrokerCounters counters;
     Broker broker;
+    bool is_draining = false;
 };
 
 World::World(uint64_t seed, uint32_t shard_count, const Config& config)
@@ -63,6 +65,7 @@ bool World::turn(uint32_t index) {
 
 bool World::turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_bytes_max) {
     shard.broker.begin_turn(now_);
+    if (is_draining_ && !std::exchange(shard.is_draining, true)) shard.broker.begin_drain();
     for (const Event& event : events) shard.broker.on_event(event);
     const uint32_t mails = shard.mailbox.drain(
         mail_time(), mail_bytes_max,
@@ -102,6 +105,20 @@ void World::open(uint32_t shard, std::shared_ptr<Pipe> pipe) {
 void World::calm_down() {
     calm_ = true;
     for (const auto& shard : shards_) shard->net.calm_down();
+}
+
+bool World::has_shed_all() const {
+    return std::all_of(shards_.begin(), shards_.end(),
+                       [](const auto& shard) { return shard->broker.has_shed_all(); });
+}
+
+bool World::is_leaving(const Pipe& pipe) const {
+    for (const auto& shard : shards_) {
+        Connection* connection = shard->net.find(pipe);
+        if (connection == nullptr) continue;
+        return mqtt_of(*connection).state >= MqttConnection::State::leaving;
+    }
+    return true;
 }
 
 uint64_t World::objects(std::string_view name) const {

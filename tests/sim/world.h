@@ -41,6 +41,11 @@ public:
     uint64_t epoch() const { return epoch_; }
     void open(uint32_t shard, std::shared_ptr<Pipe> pipe);
     void calm_down();
+    // Every shard begins to drain in its next turn.
+    void begin_drain() { is_draining_ = true; }
+    bool has_shed_all() const;
+    // Whether the drain has come to this connection: it's told to go, or has gone.
+    bool is_leaving(const Pipe& pipe) const;
 
     // The sum over all shards of one ledger line's objects now, and of one counter.
     uint64_t objects(std::string_view line) const;
@@ -65,6 +70,7 @@ private:
     int64_t mail_times_ = 0;
     uint64_t epoch_ = 1;
     bool calm_ = false;
+    bool is_draining_ = false;
 };
 
 }  // namespace millrace::sim
