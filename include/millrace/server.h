@@ -1,9 +1,11 @@
 // A broker inside your own program.
-// Owned by: you. create() -> start() -> [publish(), stats()] -> stop(), or let the destructor stop.
+// Owned by: you. create() -> start() -> [publish(), stats()] -> [drain()] -> stop(), or let the
+//           destructor stop.
 // Thread:   every method from any thread, but start() and stop() from one at a time.
 // Not here: hooks into authentication and authorisation.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,8 +29,19 @@ public:
 
     // Starts a pinned thread a shard and listens. Nullopt when it runs.
     virtual std::optional<Error> start() = 0;
+    // Stops accepting and tells the clients to go, config.drain.rate a second; the others are
+    // served on, publish() included. Returns at once; when the last one has gone the server is at
+    // its end, and only stop() is left to call. With a rate of 0 all are told at once, as stop()
+    // does it. Without effect before start(), during a drain and after stop().
+    // What publish() took before a client's turn reaches it before its goodbye if the shards keep up
+    // with their mail; what a client was acknowledged does so always (src/broker/README.md).
+    virtual void drain() = 0;
+    // True when the server has come to its end, after drain() or stop(), or was never started;
+    // false when `timeout` has passed before. stats().connections says how many are left.
+    virtual bool wait_until_drained(std::chrono::milliseconds timeout) = 0;
     // Stops accepting, sends what is queued (for at most timeouts.drain), tells MQTT 5 clients
-    // "server shutting down", and joins the threads.
+    // "server shutting down", or where to go instead if drain.server_reference says so, and joins
+    // the threads. Cuts a drain short: whoever is left is told at once.
     virtual void stop() = 0;
 
     // The ports that were bound, in the order of config.listen. Valid after start().
@@ -41,6 +54,7 @@ public:
     virtual std::optional<Error> publish(std::string_view topic, std::span<const uint8_t> payload,
                                          uint8_t qos = 0, bool retain = false) = 0;
 
+    // At any time until the destructor.
     virtual Stats stats() const = 0;
 
     // Asks every shard to write its network's state and counters to the log, at its next turn.

@@ -1,6 +1,8 @@
 #include "millrace/server.h"
 
+#include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
@@ -42,6 +44,8 @@ public:
 
     std::optional<Error> set_up();
     std::optional<Error> start() override;
+    void drain() override;
+    bool wait_until_drained(std::chrono::milliseconds timeout) override;
     void stop() override;
     std::vector<uint16_t> ports() const override { return ports_; }
     std::string description() const override;
@@ -55,6 +59,9 @@ private:
     std::optional<Error> set_up_shard(uint32_t index);
     std::optional<Error> listen();
     void run_shard_thread(uint32_t index);
+    void wake_all();
+    void log_drain_begin() const;
+    void log_drain_end() const;
 
     const Config config_;
     const HostFacts facts_;
@@ -68,10 +75,16 @@ private:
     std::unique_ptr<Mailbox> host_mailbox_;
     std::mutex publish_mutex_;
     std::vector<uint16_t> ports_;
-    std::atomic<bool> stop_{false};  // set by stop(), read by every shard: release and acquire
+    // Raised by drain() and stop(), read by every shard: release and acquire.
+    std::atomic<ShardOrder> order_{ShardOrder::serve};
     std::atomic<uint32_t> state_requests_{0};  // counts up; each shard answers each once
+    std::atomic<uint32_t> shards_shedding_{0};  // counted down by each shard when it has no clients
     std::atomic<uint32_t> shards_left_{0};  // counted down by each shard when it has drained
-    bool is_running_ = false;
+    std::atomic<bool> is_running_{false};   // from start() until stop() has joined
+    std::mutex threads_mutex_;
+    std::condition_variable thread_ended_;
+    uint32_t threads_running_ = 0;          // under threads_mutex_
+    Instant drain_began_{};                 // likewise; zero without a drain
 };
 
 // What a host of a shard sent may still be in the device's hands, so the memory goes last.
@@ -113,8 +126,8 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
     shard->blocks = std::make_unique<BlockPool>(*shard->heap, shard->ledger);
     const ShardSeat seat{config_,         plan_.connections_max_each, *shard->arena, shard->ledger,
                          *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
-                         shard->counters, pressure_, hash_key_, random_word(), stop_,
-                         shards_left_, state_requests_};
+                         shard->counters, pressure_, hash_key_, random_word(), order_,
+                         shards_shedding_, shards_left_, state_requests_};
     auto host = is_dpdk() ? make_dpdk_shard(seat, *port_) : make_uring_shard(seat);
     if (!host) return host.error();
     shard->host = std::move(*host);
@@ -141,7 +154,9 @@ std::optional<Error> ServerOfShards::listen() {
 std::optional<Error> ServerOfShards::start() {
     MR_ASSERT(!is_running_);
     if (auto error = listen()) return error;
+    threads_running_ = plan_.count;
     is_running_ = true;
+    shards_shedding_.store(plan_.count, std::memory_order_release);
     shards_left_.store(plan_.count, std::memory_order_release);
     for (uint32_t index = 0; index < plan_.count; ++index) {
         shards_[index]->thread = std::thread([this, index] { run_shard_thread(index); });
@@ -156,19 +171,73 @@ void ServerOfShards::run_shard_thread(uint32_t index) {
                     pinned.error().message);
     }
     shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
+    const std::lock_guard<std::mutex> lock(threads_mutex_);
+    if (--threads_running_ > 0) return;
+    if (drain_began_ != Instant{}) log_drain_end();
+    thread_ended_.notify_all();
+}
+
+void ServerOfShards::wake_all() {
+    for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
+}
+
+void ServerOfShards::drain() {
+    const std::lock_guard<std::mutex> lock(threads_mutex_);
+    if (threads_running_ == 0) return;
+    const bool one_by_one = config_.drain.rate != 0;
+    ShardOrder serving = ShardOrder::serve;
+    if (!order_.compare_exchange_strong(serving,
+                                        one_by_one ? ShardOrder::drain : ShardOrder::stop,
+                                        std::memory_order_acq_rel)) {
+        return;   // a drain is under way, or stop() was faster
+    }
+    if (one_by_one) {
+        drain_began_ = monotonic_now();
+        log_drain_begin();
+    }
+    wake_all();
+}
+
+bool ServerOfShards::wait_until_drained(std::chrono::milliseconds timeout) {
+    std::unique_lock<std::mutex> lock(threads_mutex_);
+    return thread_ended_.wait_for(lock, timeout, [&] { return threads_running_ == 0; });
 }
 
 void ServerOfShards::stop() {
     if (!is_running_) return;
-    stop_.store(true, std::memory_order_release);
-    for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
+    order_.store(ShardOrder::stop, std::memory_order_release);
+    wake_all();
     for (const auto& shard : shards_) shard->thread.join();
     is_running_ = false;
 }
 
+// Each shard sheds its part of the rate, so the fullest one is the last.
+void ServerOfShards::log_drain_begin() const {
+    uint64_t most = 0;
+    for (const auto& shard : shards_) most = std::max(most, shard->counters.connections.read());
+    log_info("drain: {} connections are told to go, {} a second, in about {:.0f} s",
+             stats().connections, config_.drain.rate,
+             static_cast<double>(most * plan_.count) / config_.drain.rate);
+}
+
+void ServerOfShards::log_drain_end() const {
+    BrokerCounters sum;
+    for (const auto& shard : shards_) {
+        const BrokerCounters& counters = shard->counters;
+        sum.sheds.add(counters.sheds.read());
+        sum.sheds_late.add(counters.sheds_late.read());
+        sum.messages_left_behind.add(counters.messages_left_behind.read());
+        sum.sessions_left_behind.add(counters.sessions_left_behind.read());
+    }
+    log_info("drain: ended after {:.1f} s; {} connections were told to go, {} of them before they "
+             "had acknowledged everything; {} messages of {} sessions end with the process",
+             (monotonic_now() - drain_began_).seconds(), sum.sheds.read(), sum.sheds_late.read(),
+             sum.messages_left_behind.read(), sum.sessions_left_behind.read());
+}
+
 void ServerOfShards::log_state() {
     state_requests_.fetch_add(1, std::memory_order_relaxed);
-    for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
+    wake_all();
 }
 
 std::string ServerOfShards::description() const {

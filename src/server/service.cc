@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "millrace/server.h"
 #include "millrace/version.h"
 #include "server/backends.h"
@@ -46,6 +47,15 @@ void follow_signals(Server& server) {
     }
 }
 
+// At the rate that the configuration has; a line now and then says how far it is.
+void drain(Server& server) {
+    constexpr std::chrono::seconds between_lines{10};
+    server.drain();
+    while (!server.wait_until_drained(between_lines)) {
+        log_info("drain: {} connections are left", server.stats().connections);
+    }
+}
+
 }  // namespace
 
 ExitCode serve(const ServeCommand& command) {
@@ -66,6 +76,7 @@ ExitCode serve(const ServeCommand& command) {
     follow_signals(*server);
     let_stop_signals_end();
     fmt::print(stderr, "millrace: stopping\n");
+    if (config->drain.rate != 0) drain(*server);
     server->stop();
     return ExitCode::success;
 }

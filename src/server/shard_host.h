@@ -20,6 +20,13 @@
 
 namespace millrace {
 
+// What every shard is to do; it only ever goes on.
+enum class ShardOrder : uint8_t {
+    serve,
+    drain,  // let the clients go one by one, then stop
+    stop,   // let all go at once
+};
+
 // What a shard works with. Everything borrows from the server, which outlives the shard.
 struct ShardSeat {
     const Config& config;
@@ -35,7 +42,8 @@ struct ShardSeat {
     Pressure& pressure;
     HashKey hash_key;
     uint64_t seed;
-    const std::atomic<bool>& stop;
+    const std::atomic<ShardOrder>& order;
+    std::atomic<uint32_t>& shards_shedding;  // that have clients to let go; each counts down once
     std::atomic<uint32_t>& shards_left;  // that still have something to send; each counts down once
     const std::atomic<uint32_t>& state_requests;
 };
@@ -44,9 +52,10 @@ class ShardHost {
 public:
     virtual ~ShardHost() = default;
     virtual Outcome<uint16_t> listen(const Endpoint& local) = 0;
-    // Until `stop` was set and every connection is closed, of this shard and of all others, or the
-    // time to drain has passed.
+    // Until `order` isn't to serve any more and every connection is closed, of this shard and of
+    // all others, or the time that they have for it has passed.
     virtual void run(const SystemTopics* system_topics) = 0;
+    // They stay when run() has ended.
     virtual const TransportCounters& counters() const = 0;
     virtual std::string describe() const = 0;
 };
@@ -58,20 +67,25 @@ template <Transport Net>
 class ShardApp {
 public:
     ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const ShardSeat& seat)
-        : net_(net), broker_(broker), wheel_(wheel), index_(seat.index), stop_(seat.stop),
-          state_requests_(seat.state_requests), shards_left_(seat.shards_left),
+        : net_(net), broker_(broker), wheel_(wheel), index_(seat.index), order_(seat.order),
+          state_requests_(seat.state_requests), shards_shedding_(seat.shards_shedding),
+          shards_left_(seat.shards_left),
           drain_(Duration::ms(seat.config.timeouts.drain.count())) {}
 
     void begin_turn(Instant now) {
         now_ = now;
         broker_.begin_turn(now);
         if (state_requests_.load(std::memory_order_relaxed) != states_logged_) log_state();
-        if (is_closing_ || !stop_.load(std::memory_order_acquire)) return;
+        if (is_closing_) return;
+        const ShardOrder order = order_.load(std::memory_order_acquire);
+        if (order == ShardOrder::serve) return;
+        if (!is_listening_stopped_) net_.stop_listening();
+        is_listening_stopped_ = true;
+        if (order == ShardOrder::drain && !have_all_shed(now)) return;
         if (!is_stopping_) {
             is_stopping_ = true;
             last_mail_ = now;
             drained_by_ = now + drain_;
-            net_.stop_listening();
         }
         // What was accepted is still on its way between shards: goes out before the goodbye.
         if (now - last_mail_ < mail_quiet && now + drain_ / 2 < drained_by_) {
@@ -104,6 +118,18 @@ public:
     }
 
 private:
+    // This shard serves as a home of topics until the last client of any shard has gone.
+    bool have_all_shed(Instant now) {
+        if (!is_shedding_) broker_.begin_drain();
+        is_shedding_ = true;
+        if (!has_shed_ && broker_.has_shed_all()) {
+            has_shed_ = true;
+            shards_shedding_.fetch_sub(1, std::memory_order_acq_rel);
+        }
+        if (shards_shedding_.load(std::memory_order_acquire) == 0) return true;
+        wheel_.start(quiet_timer_, now + shed_look);
+        return false;
+    }
     void log_state() {
         ++states_logged_;
         std::string text;
@@ -119,19 +145,24 @@ private:
     Broker& broker_;
     TimerWheel& wheel_;
     const uint32_t index_;
-    const std::atomic<bool>& stop_;
+    const std::atomic<ShardOrder>& order_;
     const std::atomic<uint32_t>& state_requests_;
+    std::atomic<uint32_t>& shards_shedding_;
     std::atomic<uint32_t>& shards_left_;
     Duration drain_;
     static constexpr Duration mail_quiet = Duration::ms(20);
     static constexpr Duration done_look = Duration::ms(2);
+    static constexpr Duration shed_look = Duration::ms(20);
 
     TimerEntry quiet_timer_;         // wakes the loop to look again
     Instant now_{};
     Instant last_mail_{};
     Instant drained_by_{};
     uint32_t states_logged_ = 0;
-    bool is_stopping_ = false;       // no new connection is accepted
+    bool is_listening_stopped_ = false;   // no new connection is accepted
+    bool is_shedding_ = false;       // clients are told one by one
+    bool has_shed_ = false;          // all of them, here
+    bool is_stopping_ = false;       // what is on its way between shards settles
     bool is_closing_ = false;        // clients have been told
     bool is_done_ = false;           // nothing is left to send
 };
@@ -140,10 +171,10 @@ template <Transport Net>
 class ShardHostOf final : public ShardHost {
 public:
     ShardHostOf(const ShardSeat& seat, std::unique_ptr<Net> net)
-        : seat_(seat), net_(std::move(net)) {}
+        : seat_(seat), net_(std::move(net)), counters_(net_->share_counters()) {}
 
     Outcome<uint16_t> listen(const Endpoint& local) override { return net_->listen(local); }
-    const TransportCounters& counters() const override { return net_->counters(); }
+    const TransportCounters& counters() const override { return *counters_; }
     std::string describe() const override { return net_->describe(); }
 
     void run(const SystemTopics* system_topics) override {
@@ -157,12 +188,14 @@ public:
         run_shard(*net_, app, mailbox, wheel,
                   IdleOptions{Duration::us(config.shards.spin_max.count()),
                               config.shards.always_spin});
+        broker.count_left_behind();
         net_.reset();  // its connections' rings refer to blocks that go after it
     }
 
 private:
     ShardSeat seat_;
     std::unique_ptr<Net> net_;
+    const std::shared_ptr<const TransportCounters> counters_;
 };
 
 }  // namespace millrace
