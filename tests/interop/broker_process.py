@@ -23,6 +23,7 @@ class Settings:
     shards = 1
     soak_seconds = 20.0
     soak_seed = 4711
+    drain_connections = 1000
 
 
 settings = Settings()

@@ -36,6 +36,7 @@ def arguments():
     parser.add_argument("-v", "--verbose", action="store_true", help="name every test")
     parser.add_argument("--soak-seconds", type=float, default=settings.soak_seconds)
     parser.add_argument("--soak-seed", type=int, default=settings.soak_seed)
+    parser.add_argument("--drain-connections", type=int, default=settings.drain_connections)
     parser.add_argument("modules", nargs="*", help="test files without .py; none: all")
     return parser.parse_args()
 
@@ -44,6 +45,7 @@ def main():
     options = arguments()
     settings.broker, settings.shards = options.broker, options.shards
     settings.soak_seconds, settings.soak_seed = options.soak_seconds, options.soak_seed
+    settings.drain_connections = options.drain_connections
     if options.broker == "mosquitto":
         settings.executable = shutil.which(
             "mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
