@@ -182,9 +182,8 @@ bool Broker::on_leaving_packet(Connection& connection, const mqtt::FixedHeader& 
     case mqtt::PacketType::pubrec:
     case mqtt::PacketType::pubrel:
     case mqtt::PacketType::pubcomp:
-        return on_ack(connection, header.type, body);
     case mqtt::PacketType::disconnect:
-        return on_disconnect(connection, body);
+        return on_connected_packet(connection, header, body);
     default:
         return true;
     }

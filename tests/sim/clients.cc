@@ -197,6 +197,12 @@ void Client::look_at_drain() {
     checkers_.on_turn_to_leave(index_);
 }
 
+void Client::read_at_once() {
+    if (!draining_ || state_ == State::offline) return;
+    read(SIZE_MAX);
+    if (state_ == State::online && chance(70)) answer(SIZE_MAX);
+}
+
 void Client::drop() {
     if (draining_) checkers_.on_session_in_doubt(index_);   // it won't be let in again
     if (state_ == State::connecting) {

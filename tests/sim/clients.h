@@ -54,6 +54,9 @@ public:
     void begin_drain();
     // After a turn of the server: whether the drain has come to this client.
     void look_at_drain();
+    // Reads what is there, so that an acknowledgement counts from the turn on that wrote it, and
+    // mostly answers, so that nothing but the broker's own care keeps a goodbye back.
+    void read_at_once();
 
 private:
     enum class State : uint8_t { offline, connecting, online };

@@ -71,12 +71,17 @@ void RandomRun::run_drain() {
             world_.begin_drain();
         }
         step();
-        for (const auto& client : clients_) client->look_at_drain();
+        look_at_drain();
     }
     world_.calm_down();
     finish_drain();
     checkers_.finish();
     check_nothing_dropped();
+}
+
+void RandomRun::look_at_drain() {
+    for (const auto& client : clients_) client->look_at_drain();
+    for (const auto& client : clients_) client->read_at_once();
 }
 
 // Nobody does anything new, and all are told.
@@ -89,7 +94,7 @@ void RandomRun::finish_drain() {
         if (has_ended) break;
         if (rounds == 20'000) throw Failure("the drain doesn't end");
         settle_once();
-        for (const auto& client : clients_) client->look_at_drain();
+        look_at_drain();
     }
     if (world_.total(&BrokerCounters::sheds_late) != 0) throw Failure("told to go too early");
 }

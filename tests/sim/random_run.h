@@ -26,6 +26,7 @@ private:
     void step();
     void settle();
     bool settle_once();
+    void look_at_drain();
     void finish_drain();
     void check_settled() const;
     void look_at_retained();
