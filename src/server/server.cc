@@ -229,10 +229,13 @@ void ServerOfShards::log_drain_end() const {
         sum.messages_left_behind.add(counters.messages_left_behind.read());
         sum.sessions_left_behind.add(counters.sessions_left_behind.read());
     }
-    log_info("drain: ended after {:.1f} s; {} connections were told to go, {} of them before they "
+    const bool was_cut_short = order_.load(std::memory_order_relaxed) == ShardOrder::stop;
+    log_info("drain: ended after {:.1f} s{}; {} connections were told to go in their turn, {} of them before they "
              "had acknowledged everything; {} messages of {} sessions end with the process",
-             (monotonic_now() - drain_began_).seconds(), sum.sheds.read(), sum.sheds_late.read(),
-             sum.messages_left_behind.read(), sum.sessions_left_behind.read());
+             (monotonic_now() - drain_began_).seconds(),
+             was_cut_short ? ", cut short" : "", sum.sheds.read(),
+             sum.sheds_late.read(), sum.messages_left_behind.read(),
+             sum.sessions_left_behind.read());
 }
 
 void ServerOfShards::log_state() {

@@ -41,7 +41,7 @@ class DrainTest(OwnBrokerTest):
         self.assertGreaterEqual(time.monotonic() - start, 7 / 4 - 0.05)
         self.ends_well()
         self.assertRegex(self.text, r"drain: 8 connections are told to go, 4 a second, in about ")
-        self.assertRegex(self.text, r"drain: ended after .*; 8 connections were told to go, 0 of them")
+        self.assertRegex(self.text, r"drain: ended after .*; 8 connections were told to go in their turn, 0 of")
 
     @millrace_only("0x9C is ours")
     def test_a_connect_during_the_drain_is_sent_elsewhere(self):
@@ -127,7 +127,7 @@ class LazyTest(OwnBrokerTest):
         output = self.broker.output_path
         self.assertEqual(self.broker.process.wait(30), 0)
         with open(output) as text:
-            self.assertIn("2 connections were told to go, 1 of them before", text.read())
+            self.assertIn("2 connections were told to go in their turn, 1 of them before", text.read())
         self.ends_well()
 
 
@@ -158,7 +158,7 @@ class CrowdTest(OwnBrokerTest):
         self.assertEqual(self.broker.process.wait(60), 0)
         with open(self.broker.output_path) as output:
             text = output.read()
-        self.assertRegex(text, "drain: ended after .*; %d connections were told to go, 0 of them"
+        self.assertRegex(text, "drain: ended after .*; %d connections were told to go in their turn, 0 of"
                          % count)
         self.ends_well()
         during = (crowd.own_acked() - before[0], crowd.news_total - before[1])
