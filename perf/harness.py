@@ -249,7 +249,7 @@ class Broker(Server):
             if told and told == before:
                 break
         found = {}
-        for name, value in re.findall(r"shard \d+:   ([a-z_]+) (\d+)$", told, re.MULTILINE):
+        for name, value in re.findall(r" name=([a-z_]+) value=(\d+)$", told, re.MULTILINE):
             found[name] = found.get(name, 0) + int(value)
         return found
 

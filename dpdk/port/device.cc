@@ -315,7 +315,8 @@ void Device::spread_by_key() {
     hash.rss_key_len = info.hash_key_size == 0 ? uint8_t{40} : info.hash_key_size;
     if (::rte_eth_dev_rss_hash_conf_get(port_, &hash) != 0 ||
         !std::equal(key.begin(), key.begin() + hash.rss_key_len, symmetric_rss_key().begin())) {
-        log_warning("{} doesn't take our hash key: flows are spread in software", name_);
+        log_warning("flows spread in software", field("device", name_),
+                    field("reason", "it doesn't take our hash key"));
         return;
     }
     std::vector<rte_eth_rss_reta_entry64> table(
@@ -327,7 +328,8 @@ void Device::spread_by_key() {
     }
     if (::rte_eth_dev_rss_reta_update(port_, table.data(), info.reta_size) != 0 ||
         ::rte_eth_dev_rss_reta_query(port_, table.data(), info.reta_size) != 0) {
-        log_warning("{} has no redirection table: flows are spread in software", name_);
+        log_warning("flows spread in software", field("device", name_),
+                    field("reason", "it has no redirection table"));
         return;
     }
     for (uint32_t index = 0; index < info.reta_size; ++index) {

@@ -136,6 +136,17 @@ struct DpdkOptions {
     uint64_t capture_bytes_max = 67'108'864;
 };
 
+// A line has at least the level. The log is the process's, not a server's: Server::create() leaves
+// it alone, apply_log_options() (millrace/log.h) sets it, and `millrace serve` calls that.
+enum class LogLevel : uint8_t { debug, info, warning, error };
+enum class LogFormat : uint8_t { text, json };
+
+// [log]
+struct LogOptions {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::text;       // json: one object a line
+};
+
 struct Config {
     std::vector<ListenAddress> listen{ListenAddress{}};
     std::string net = "uring";                // or "dpdk"
@@ -146,6 +157,7 @@ struct Config {
     ShardOptions shards;
     UringOptions uring;
     DpdkOptions dpdk;
+    LogOptions log;
 
     // Nullopt when a server can run with it; else the first fault: key, value, accepted range.
     std::optional<Error> validate() const;

@@ -166,9 +166,10 @@ std::optional<Error> ServerOfShards::start() {
 
 void ServerOfShards::run_shard_thread(uint32_t index) {
     name_this_thread(fmt::format("millrace-{}", index));
+    log_shard = static_cast<int32_t>(index);
     if (auto pinned = pin_this_thread(plan_.cpus[index]); !pinned) {
-        log_warning("shard {} is not pinned to core {}: {}", index, plan_.cpus[index],
-                    pinned.error().message);
+        log_warning("shard not pinned", field("core", plan_.cpus[index]),
+                    field("error", pinned.error().message));
     }
     shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
     const std::lock_guard<std::mutex> lock(threads_mutex_);

@@ -5,18 +5,17 @@
 // Not here: which transport: assemble_uring.cc (and later its sisters) make them.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/log.h"
 #include "base/result.h"
 #include "broker/broker.h"
 #include "net/transport.h"
 #include "runtime/shard_loop.h"
+#include "server/state_log.h"
 
 namespace millrace {
 
@@ -67,7 +66,7 @@ template <Transport Net>
 class ShardApp {
 public:
     ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const ShardSeat& seat)
-        : net_(net), broker_(broker), wheel_(wheel), index_(seat.index), order_(seat.order),
+        : net_(net), broker_(broker), wheel_(wheel), order_(seat.order),
           state_requests_(seat.state_requests), shards_shedding_(seat.shards_shedding),
           shards_left_(seat.shards_left),
           drain_(Duration::ms(seat.config.timeouts.drain.count())) {}
@@ -134,17 +133,12 @@ private:
         ++states_logged_;
         std::string text;
         net_.dump(text);
-        for (size_t begin = 0; begin < text.size();) {
-            const size_t end = std::min(text.find('\n', begin), text.size());
-            log_info("shard {}: {}", index_, std::string_view(text).substr(begin, end - begin));
-            begin = end + 1;
-        }
+        log_network_state(text);
     }
 
     Net& net_;
     Broker& broker_;
     TimerWheel& wheel_;
-    const uint32_t index_;
     const std::atomic<ShardOrder>& order_;
     const std::atomic<uint32_t>& state_requests_;
     std::atomic<uint32_t>& shards_shedding_;

@@ -45,7 +45,8 @@ class StateTest(OwnBrokerTest):
         """server.h: log_state()"""
         self.client()
         os.kill(self.broker.process.pid, signal.SIGUSR1)
-        wanted = {"shard %d: " % index for index in range(self.broker.shards)} | {"  accepted "}
+        wanted = {"shard=%d " % index for index in range(self.broker.shards)}
+        wanted.add(" section=transport name=accepted value=")
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             if all(one in self.broker.text() for one in wanted):
