@@ -3,6 +3,7 @@
 
 #include "millrace/config.h"
 #include "millrace/error.h"
+#include "millrace/log.h"
 #include "millrace/server.h"
 #include "millrace/stats.h"
 #include "millrace/version.h"

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "base/assert.h"
+#include "base/log_line.h"
 #include "codec/mqtt/topic_name.h"
 #include "runtime/placement.h"
 #include "server/backends.h"
@@ -120,6 +121,22 @@ bool put_huge_pages(Config& config, std::string_view text) {
     if (text == "off") config.shards.huge_pages = HugePagesMode::off;
     if (text == "when_available") config.shards.huge_pages = HugePagesMode::when_available;
     return text == "off" || text == "when_available";
+}
+
+bool put_log_level(Config& config, std::string_view text) {
+    for (const LogLevel level :
+         {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
+        if (text != log_level_name(level)) continue;
+        config.log.level = level;
+        return true;
+    }
+    return false;
+}
+
+bool put_log_format(Config& config, std::string_view text) {
+    if (text == "text") config.log.format = LogFormat::text;
+    if (text == "json") config.log.format = LogFormat::json;
+    return text == "text" || text == "json";
 }
 
 constexpr ConfigKey text(std::string_view name, std::string_view accepted,
@@ -256,6 +273,9 @@ constexpr std::array keys{
     integer<dpdk_part, &D::neighbor_count_max>("dpdk.neighbor_count_max", 16, 1'000'000),
     text("dpdk.capture_path", "the path of a file to write", put_dpdk_capture_path),
     integer<dpdk_part, &D::capture_bytes_max>("dpdk.capture_bytes_max", 64 * ki, 1'024 * gi),
+
+    text("log.level", "\"debug\", \"info\", \"warning\" or \"error\"", put_log_level),
+    text("log.format", "\"text\" or \"json\"", put_log_format),
 };
 
 }  // namespace

@@ -86,6 +86,16 @@ std::optional<ConfigFault> shards_fault(const ShardOptions& shards) {
     return std::nullopt;
 }
 
+std::optional<ConfigFault> log_fault(const LogOptions& log) {
+    if (log.level > LogLevel::error) {
+        return fault_of("log.level", std::to_string(static_cast<uint32_t>(log.level)));
+    }
+    if (log.format > LogFormat::json) {
+        return fault_of("log.format", std::to_string(static_cast<uint32_t>(log.format)));
+    }
+    return std::nullopt;
+}
+
 std::optional<ConfigFault> between_keys_fault(const Config& config) {
     const UringOptions& uring = config.uring;
     // A connection takes a slot in a table of direct descriptors, which ends at 2^20; some are left
@@ -123,6 +133,7 @@ std::optional<ConfigFault> find_config_fault(const Config& config) {
     if (auto fault = text_fault(config)) return fault;
     if (auto fault = number_fault(config)) return fault;
     if (auto fault = shards_fault(config.shards)) return fault;
+    if (auto fault = log_fault(config.log)) return fault;
     if (auto fault = find_dpdk_fault(config)) return fault;
     return between_keys_fault(config);
 }

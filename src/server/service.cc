@@ -9,7 +9,9 @@
 #include "millrace/version.h"
 #include "server/backends.h"
 #include "server/budget.h"
+#include "server/config_keys.h"
 #include "server/host_facts.h"
+#include "server/log_options.h"
 #include "server/object_sizes.h"
 #include "server/signals.h"
 
@@ -23,18 +25,30 @@ ExitCode print_budget(const Config& config) {
     return ExitCode::success;
 }
 
-void print_start_line(const Config& config, const Server& server) {
+// Where it listens: the addresses with the ports that were picked.
+std::string listen_text(const Config& config, const Server& server) {
     const std::vector<uint16_t> ports = server.ports();
     std::string addresses;
     for (size_t index = 0; index < config.listen.size(); ++index) {
-        const std::string& host = config.listen[index].host;
-        const bool is_v6 = host.find(':') != std::string::npos;
-        addresses += fmt::format("{}{}{}{}:{}", index == 0 ? "" : ", ", is_v6 ? "[" : "", host,
-                                 is_v6 ? "]" : "", ports[index]);
+        if (index > 0) addresses += ", ";
+        addresses += to_text(ListenAddress{config.listen[index].host, ports[index]});
     }
+    return addresses;
+}
+
+// The line on standard output is for scripts that wait for it; the log has the same.
+void tell_start(const Server& server, const std::string& addresses) {
+    const std::string description = server.description();
     fmt::print("millrace {} ({}) listens on {}; {}\n", MILLRACE_VERSION, backends_text(), addresses,
-               server.description());
+               description);
     std::fflush(stdout);
+    log_info("server started", field("version", MILLRACE_VERSION), field("listen", addresses),
+             field("description", description));
+}
+
+ExitCode fail_to_start(const Error& error) {
+    log_error("start failed", field("error", error.message));
+    return ExitCode::failed;
 }
 
 // Until it is told to stop.
@@ -42,6 +56,7 @@ void follow_signals(Server& server) {
     while (true) {
         switch (wait_for_signal()) {
         case ServiceSignal::report: server.log_state(); break;
+        case ServiceSignal::step_log_level: step_log_level(); break;
         case ServiceSignal::stop: return;
         }
     }
@@ -68,16 +83,18 @@ ExitCode serve(const ServeCommand& command) {
     if (command.print_budget) return print_budget(*config);
 
     block_service_signals();
+    apply_log_options(config->log);
     Error error;
     const std::unique_ptr<Server> server = Server::create(*config, error);
-    if (server == nullptr) return complain(ExitCode::failed, error.message);
-    if (auto fault = server->start()) return complain(ExitCode::failed, fault->message);
-    print_start_line(*config, *server);
+    if (server == nullptr) return fail_to_start(error);
+    if (auto fault = server->start()) return fail_to_start(*fault);
+    tell_start(*server, listen_text(*config, *server));
     follow_signals(*server);
     let_stop_signals_end();
-    fmt::print(stderr, "millrace: stopping\n");
+    log_info("server stopping", field("connections", server->stats().connections));
     if (config->drain.rate != 0) drain(*server);
     server->stop();
+    log_info("server stopped");
     return ExitCode::success;
 }
 

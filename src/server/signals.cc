@@ -15,7 +15,7 @@ sigset_t set_of(std::initializer_list<int> numbers) {
     return set;
 }
 
-sigset_t service_signals() { return set_of({SIGTERM, SIGINT, SIGUSR1}); }
+sigset_t service_signals() { return set_of({SIGTERM, SIGINT, SIGUSR1, SIGUSR2}); }
 
 }  // namespace
 
@@ -29,7 +29,11 @@ ServiceSignal wait_for_signal() {
     const sigset_t set = service_signals();
     int number = 0;
     MR_ASSERT(::sigwait(&set, &number) == 0);
-    return number == SIGUSR1 ? ServiceSignal::report : ServiceSignal::stop;
+    switch (number) {
+    case SIGUSR1: return ServiceSignal::report;
+    case SIGUSR2: return ServiceSignal::step_log_level;
+    default: return ServiceSignal::stop;
+    }
 }
 
 void let_stop_signals_end() {

@@ -162,3 +162,24 @@ TEST_CASE("config file: a wrong flag is told by its name") {
     CHECK(fault({"--set", "shards.always_spin", {"yes"}}) ==
           "--set: \"yes\" is not accepted for shards.always_spin: accepted is true or false");
 }
+
+TEST_CASE("config file: the log's level and format are read, and other words refused") {
+    CHECK(parse_config("", "a.toml")->log.level == LogLevel::info);
+    CHECK(parse_config("", "a.toml")->log.format == LogFormat::text);
+    constexpr std::pair<std::string_view, LogLevel> levels[] = {{"debug", LogLevel::debug},
+                                                                {"info", LogLevel::info},
+                                                                {"warning", LogLevel::warning},
+                                                                {"error", LogLevel::error}};
+    for (const auto& [word, level] : levels) {
+        const auto config =
+            parse_config("[log]\nformat = \"json\"\nlevel = \"" + std::string(word) + "\"\n", "a.toml");
+        REQUIRE(config);
+        CHECK(config->log.level == level);
+        CHECK(config->log.format == LogFormat::json);
+    }
+    CHECK(fault_in("[log]\nlevel = \"warn\"\n") ==
+          "a.toml:2:9: log.level = \"warn\": accepted is \"debug\", \"info\", \"warning\" or "
+          "\"error\"");
+    CHECK(fault_in("[log]\nformat = \"xml\"\n") ==
+          "a.toml:2:10: log.format = \"xml\": accepted is \"text\" or \"json\"");
+}

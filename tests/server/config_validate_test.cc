@@ -162,3 +162,13 @@ TEST_CASE("config: a long or binary value is shown in one short line") {
     CHECK(quoted("a\nb") == "\"a\\x0ab\"");
     CHECK(quoted(std::string(1'000, 'x')).size() < 100);
 }
+
+TEST_CASE("config: a log level or format that isn't one is refused") {
+    Config config;
+    config.log.level = static_cast<LogLevel>(4);
+    CHECK(refusal(config) ==
+          "log.level = 4: accepted is \"debug\", \"info\", \"warning\" or \"error\"");
+    config.log.level = LogLevel::error;
+    config.log.format = static_cast<LogFormat>(2);
+    CHECK(refusal(config) == "log.format = 2: accepted is \"text\" or \"json\"");
+}

@@ -37,7 +37,8 @@ TEST_CASE("signals: one that came before the wait is returned, each by its meani
     using millrace::ServiceSignal;
     for (const auto& [number, wanted] : {std::pair{SIGTERM, ServiceSignal::stop},
                                          {SIGINT, ServiceSignal::stop},
-                                         {SIGUSR1, ServiceSignal::report}}) {
+                                         {SIGUSR1, ServiceSignal::report},
+                                         {SIGUSR2, ServiceSignal::step_log_level}}) {
         CAPTURE(number);
         const int status = status_of_child([&, number = number] { return meaning(number); });
         REQUIRE(WIFEXITED(status));
