@@ -1,4 +1,5 @@
 #include "broker/broker.h"
+#include "broker/client_log.h"
 
 #include "codec/mqtt/decode.h"
 
@@ -221,6 +222,7 @@ void Broker::on_connection_timer(MqttConnection& client) {
             claims_.at(client.claim_ticket).connection = nullptr;
         }
         client.state = MqttConnection::State::ended;
+        log_connection_closed("connect_timeout");
         context_.outbox.close_now(connection, CloseReason::handshake_timeout);
         return;
     }
@@ -240,7 +242,7 @@ void Broker::on_connection_timer(MqttConnection& client) {
     const uint32_t stalled_ms = now_ms() - connection.send_progress_ms;
     if (!connection.out.empty() && stalled_ms >= context_.config.timeouts.send_stall.count()) {
         context_.counters.slow_receivers_closed.add();
-        detach(connection, WillAction::publish);
+        detach(connection, WillAction::publish, name_of(CloseReason::slow_receiver));
         context_.outbox.close_now(connection, CloseReason::slow_receiver);
         return;
     }

@@ -142,7 +142,7 @@ private:
     void disconnect_client(Connection& connection, mqtt::Reason reason, CloseReason why);
     bool on_disconnect(Connection& connection, Bytes body);
     void on_closed(Connection& connection);
-    void detach(Connection& connection, WillAction will);
+    void detach(Connection& connection, WillAction will, std::string_view reason);
     void start_session_timer(Session& session);
     void end_session(Session& session);
     void publish_will(Session& session);

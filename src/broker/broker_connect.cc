@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "broker/broker.h"
+#include "broker/client_log.h"
 #include "codec/mqtt/decode.h"
 
 namespace millrace {
@@ -54,6 +55,7 @@ std::string Broker::make_client_id() {
 void Broker::refuse_connect(Connection& connection, mqtt::Version version, mqtt::Reason reason,
                             uint32_t packet_bytes_max) {
     context_.counters.connects_refused.add();
+    log_connect_refused(mqtt::name_of(reason));
     mqtt_of(connection).state = MqttConnection::State::ended;
     // 3.1.1 knows five reasons; for a fault of the packet itself it closes without a word.
     const bool is_silent = version == mqtt::Version::v3_1_1 &&
@@ -180,6 +182,7 @@ void Broker::attach(Connection& connection, Session& session, const mqtt::Connec
     client.keep_alive_s = granted_keep_alive_s(packet);
     context_.counters.connections.add();
     context_.counters.connects_accepted.add();
+    log_client_connected(session, client, session_present);
     start_connection_timer(client);
     if (!send_connack(connection, session, packet, assigned, session_present)) return;
     update_shared_groups(session);

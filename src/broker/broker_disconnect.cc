@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/broker.h"
+#include "broker/client_log.h"
 #include "codec/mqtt/decode.h"
 
 namespace millrace {
@@ -10,6 +11,7 @@ bool Broker::fail(Connection& connection, mqtt::Reason reason) {
     context_.counters.protocol_errors.add();
     MqttConnection& client = mqtt_of(connection);
     if (client.session == nullptr) {
+        log_connection_closed(mqtt::name_of(reason));
         client.state = MqttConnection::State::ended;
         context_.outbox.close_now(connection, CloseReason::local);
         return false;
@@ -20,7 +22,7 @@ bool Broker::fail(Connection& connection, mqtt::Reason reason) {
 
 void Broker::disconnect_client(Connection& connection, mqtt::Reason reason, CloseReason why) {
     const mqtt::Version version = mqtt_of(connection).version;
-    detach(connection, WillAction::publish);
+    detach(connection, WillAction::publish, mqtt::name_of(reason));
     // 3.1.1 has no DISCONNECT from the server.
     if (version == mqtt::Version::v5) {
         control_.send_with_text(connection, version, mqtt::Disconnect{.reason = reason},
@@ -43,14 +45,20 @@ bool Broker::on_disconnect(Connection& connection, Bytes body) {
             std::min(*packet->session_expiry_s, context_.config.mqtt.session_expiry_max_s);
     }
     const bool is_normal = packet->reason == mqtt::Reason::success;
-    detach(connection, is_normal ? WillAction::drop : WillAction::publish);
+    detach(connection, is_normal ? WillAction::drop : WillAction::publish,
+           is_normal ? "disconnect" : mqtt::name_of(packet->reason));
     context_.outbox.close_when_sent(connection, CloseReason::local);
     return false;
 }
 
 void Broker::on_closed(Connection& connection) {
     MqttConnection& client = mqtt_of(connection);
-    if (client.session != nullptr) detach(connection, WillAction::publish);
+    const std::string_view reason = name_of(connection.close_reason);
+    if (client.session != nullptr) {
+        detach(connection, WillAction::publish, reason);
+    } else if (client.state != MqttConnection::State::ended) {
+        log_connection_closed(reason);
+    }
     if (client.state == MqttConnection::State::claiming) {
         claims_.at(client.claim_ticket).connection = nullptr;
     }
@@ -79,11 +87,12 @@ void Broker::free_limits(MqttConnection& client) {
 
 // Parts session and connection. The connection is closed by the caller; the session ends here, or
 // waits for its client.
-void Broker::detach(Connection& connection, WillAction will) {
+void Broker::detach(Connection& connection, WillAction will, std::string_view reason) {
     MqttConnection& client = mqtt_of(connection);
     MR_ASSERT(client.session != nullptr);
     Session& session = *client.session;
     if (client.state == MqttConnection::State::leaving) drain_->leaving.erase(&connection);
+    log_client_closed(session, reason);
     client.session = nullptr;
     client.state = MqttConnection::State::ended;
     start_connection_timer(client);

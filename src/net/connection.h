@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <string_view>
 
 #include "net/send_ring.h"
 
@@ -25,6 +26,22 @@ enum class CloseReason : uint8_t {
     exhausted,        // memory or descriptors
     shutdown,
 };
+
+// For the log: it stays the same for ever.
+constexpr std::string_view name_of(CloseReason reason) {
+    switch (reason) {
+    case CloseReason::none: return "none";
+    case CloseReason::peer_closed: return "peer_closed";
+    case CloseReason::peer_reset: return "peer_reset";
+    case CloseReason::local: return "local";
+    case CloseReason::connect_failed: return "connect_failed";
+    case CloseReason::handshake_timeout: return "handshake_timeout";
+    case CloseReason::slow_receiver: return "slow_receiver";
+    case CloseReason::exhausted: return "exhausted";
+    case CloseReason::shutdown: return "shutdown";
+    }
+    return "";
+}
 
 struct Connection {
     static constexpr uint32_t user_bytes = 56;

@@ -53,21 +53,6 @@ void report_error(std::string_view message) {
     print_line(fmt::format(R"({{"event":"error","message":{}}})", json_text(message)));
 }
 
-const char* reason_name(CloseReason reason) {
-    switch (reason) {
-    case CloseReason::none: return "none";
-    case CloseReason::peer_closed: return "peer_closed";
-    case CloseReason::peer_reset: return "peer_reset";
-    case CloseReason::local: return "local";
-    case CloseReason::connect_failed: return "connect_failed";
-    case CloseReason::handshake_timeout: return "handshake_timeout";
-    case CloseReason::slow_receiver: return "slow_receiver";
-    case CloseReason::exhausted: return "exhausted";
-    case CloseReason::shutdown: return "shutdown";
-    }
-    MR_UNREACHABLE();
-}
-
 std::string counters_line(StackTransport& net) {
     return fmt::format(R"({{"event":"counters",{},{},"tcp_connections":{},"half_opens":{}}})",
                        fields(net.tcp_counters(), tcp_names),

@@ -11,7 +11,6 @@ namespace millrace::test {
 
 void print_line(const std::string& line);
 void report_error(std::string_view message);
-const char* reason_name(CloseReason reason);
 // What the TCP engine and the link have counted, all names as in their headers.
 std::string counters_line(StackTransport& net);
 

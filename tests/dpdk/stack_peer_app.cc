@@ -191,7 +191,7 @@ void StackPeerApp::on_drained(Conversation& conversation) {
 }
 
 void StackPeerApp::on_closed(Conversation& conversation) {
-    const char* reason = reason_name(conversation.connection->close_reason);
+    const std::string_view reason = name_of(conversation.connection->close_reason);
     const Duration took = conversation.last_received - conversation.opened;
     const double seconds = conversation.received.bytes() == 0 ? 0 : took.seconds();
     report("closed", conversation,

@@ -1,7 +1,9 @@
 // What a completion means for its connection: state, counters, at most one event, and a mark in
 // the outbox when flush() has something to do for it.
 #include <cerrno>
+#include <cstring>
 
+#include "base/log.h"
 #include "net/uring/kernel_constants.h"
 #include "net/uring/submission.h"
 #include "net/uring/uring_transport.h"
@@ -101,8 +103,9 @@ void UringTransport::settle(Connection& connection) {
     }
 }
 
-void UringTransport::on_accept_failure() {
+void UringTransport::on_accept_failure(int error) {
     counters_.accept_failures.add();
+    MR_LOG_LIMITED(LogLevel::warning, 1, "accepting paused", field("error", std::strerror(error)));
     accept_again_ = monotonic_now() + accept_pause;
 }
 
@@ -115,14 +118,14 @@ void UringTransport::on_accept(Listener& listener, int result, uint32_t flags) {
         // A peer that gave up while it waited, or our own cancel: accepting goes on.
         const bool harmless = result == -ECANCELED || result == -ECONNABORTED ||
                               result == -EINTR || result == -EAGAIN || result == -EPROTO;
-        if (!harmless) on_accept_failure();
+        if (!harmless) on_accept_failure(-result);
         return;
     }
     ++slots_used_;
     Connection* connection = connections_.try_make();
     if (connection == nullptr) {
         orphan_slots_.push_back(static_cast<uint32_t>(result));
-        on_accept_failure();
+        on_accept_failure(ENOMEM);
         cancel_accepts_ = true;
         return;
     }

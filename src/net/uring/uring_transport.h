@@ -113,7 +113,7 @@ private:
     void on_connect(Connection& connection, int result);
     void on_install(Connection& connection, int result);
     void on_connect_part(Connection& connection);
-    void on_accept_failure();
+    void on_accept_failure(int error);
     void settle(Connection& connection);
     void drop_operation(Connection& connection);
     void emit(Event::Kind kind, Connection& connection, Bytes bytes = {});
