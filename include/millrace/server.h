@@ -59,6 +59,12 @@ public:
 
     // Asks every shard to write its network's state and counters to the log, at its next turn.
     virtual void log_state() = 0;
+
+    // Whether the shards work: ask_shards() asks every one, and wakes those who sleep;
+    // silent_shards() are those whose loop hasn't turned since. A shard answers within a turn, which
+    // takes milliseconds under load: one that is silent for seconds hangs. After start().
+    virtual void ask_shards() = 0;
+    virtual std::vector<uint32_t> silent_shards() const = 0;
 };
 
 }  // namespace millrace

@@ -32,6 +32,7 @@ struct ShardMemory {
     std::unique_ptr<Heap> heap;
     std::unique_ptr<BlockPool> blocks;
     BrokerCounters counters;
+    std::atomic<uint32_t> pulse{0};  // the last question answered: the shard writes, any thread reads
     std::unique_ptr<ShardHost> host;
     std::thread thread;
 };
@@ -53,13 +54,15 @@ public:
                                  uint8_t qos, bool retain) override;
     Stats stats() const override;
     void log_state() override;
+    void ask_shards() override;
+    std::vector<uint32_t> silent_shards() const override;
 
 private:
     bool is_dpdk() const { return config_.net == "dpdk"; }
     std::optional<Error> set_up_shard(uint32_t index);
     std::optional<Error> listen();
+    void wake_shards();
     void run_shard_thread(uint32_t index);
-    void wake_all();
     void log_drain_begin() const;
     void log_drain_end() const;
 
@@ -79,6 +82,7 @@ private:
     std::atomic<ShardOrder> order_{ShardOrder::serve};
     std::atomic<uint32_t> state_requests_{0};  // counts up; each shard answers each once
     std::atomic<uint32_t> shards_shedding_{0};  // counted down by each shard when it has no clients
+    std::atomic<uint32_t> pulse_requests_{0};  // counts up; each shard copies it to its `pulse`
     std::atomic<uint32_t> shards_left_{0};  // counted down by each shard when it has drained
     std::atomic<bool> is_running_{false};   // from start() until stop() has joined
     std::mutex threads_mutex_;
@@ -127,7 +131,8 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
     const ShardSeat seat{config_,         plan_.connections_max_each, *shard->arena, shard->ledger,
                          *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
                          shard->counters, pressure_, hash_key_, random_word(), order_,
-                         shards_shedding_, shards_left_, state_requests_};
+                         shards_shedding_, shards_left_, state_requests_, pulse_requests_,
+                         shard->pulse};
     auto host = is_dpdk() ? make_dpdk_shard(seat, *port_) : make_uring_shard(seat);
     if (!host) return host.error();
     shard->host = std::move(*host);
@@ -178,10 +183,6 @@ void ServerOfShards::run_shard_thread(uint32_t index) {
     thread_ended_.notify_all();
 }
 
-void ServerOfShards::wake_all() {
-    for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
-}
-
 void ServerOfShards::drain() {
     const std::lock_guard<std::mutex> lock(threads_mutex_);
     if (threads_running_ == 0) return;
@@ -196,7 +197,7 @@ void ServerOfShards::drain() {
         drain_began_ = monotonic_now();
         log_drain_begin();
     }
-    wake_all();
+    wake_shards();
 }
 
 bool ServerOfShards::wait_until_drained(std::chrono::milliseconds timeout) {
@@ -207,7 +208,7 @@ bool ServerOfShards::wait_until_drained(std::chrono::milliseconds timeout) {
 void ServerOfShards::stop() {
     if (!is_running_) return;
     order_.store(ShardOrder::stop, std::memory_order_release);
-    wake_all();
+    wake_shards();
     for (const auto& shard : shards_) shard->thread.join();
     is_running_ = false;
 }
@@ -216,9 +217,9 @@ void ServerOfShards::stop() {
 void ServerOfShards::log_drain_begin() const {
     uint64_t most = 0;
     for (const auto& shard : shards_) most = std::max(most, shard->counters.connections.read());
-    log_info("drain: {} connections are told to go, {} a second, in about {:.0f} s",
-             stats().connections, config_.drain.rate,
-             static_cast<double>(most * plan_.count) / config_.drain.rate);
+    log_info("drain started", field("connections", stats().connections),
+             field("rate", config_.drain.rate),
+             field("expected_s", most * plan_.count / config_.drain.rate));
 }
 
 void ServerOfShards::log_drain_end() const {
@@ -230,18 +231,36 @@ void ServerOfShards::log_drain_end() const {
         sum.messages_left_behind.add(counters.messages_left_behind.read());
         sum.sessions_left_behind.add(counters.sessions_left_behind.read());
     }
-    const bool was_cut_short = order_.load(std::memory_order_relaxed) == ShardOrder::stop;
-    log_info("drain: ended after {:.1f} s{}; {} connections were told to go in their turn, {} of them before they "
-             "had acknowledged everything; {} messages of {} sessions end with the process",
-             (monotonic_now() - drain_began_).seconds(),
-             was_cut_short ? ", cut short" : "", sum.sheds.read(),
-             sum.sheds_late.read(), sum.messages_left_behind.read(),
-             sum.sessions_left_behind.read());
+    log_info("drain ended",
+             field("cut_short", order_.load(std::memory_order_relaxed) == ShardOrder::stop),
+             field("took_ms", (monotonic_now() - drain_began_).to_ms()),
+             field("told", sum.sheds.read()), field("told_late", sum.sheds_late.read()),
+             field("messages_left_behind", sum.messages_left_behind.read()),
+             field("sessions_left_behind", sum.sessions_left_behind.read()));
 }
 
 void ServerOfShards::log_state() {
     state_requests_.fetch_add(1, std::memory_order_relaxed);
-    wake_all();
+    wake_shards();
+}
+
+void ServerOfShards::wake_shards() {
+    for (uint32_t index = 0; index < plan_.count; ++index) mesh_->waker(index).wake();
+}
+
+// Relaxed: a number that says no more than that the shard came by.
+void ServerOfShards::ask_shards() {
+    pulse_requests_.fetch_add(1, std::memory_order_relaxed);
+    wake_shards();
+}
+
+std::vector<uint32_t> ServerOfShards::silent_shards() const {
+    const uint32_t asked = pulse_requests_.load(std::memory_order_relaxed);
+    std::vector<uint32_t> silent;
+    for (uint32_t index = 0; index < plan_.count; ++index) {
+        if (shards_[index]->pulse.load(std::memory_order_relaxed) != asked) silent.push_back(index);
+    }
+    return silent;
 }
 
 std::string ServerOfShards::description() const {

@@ -1,22 +1,30 @@
 #include "server/service.h"
 
+#include <csignal>
 #include <cstdio>
 
 #include <fmt/format.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "millrace/server.h"
 #include "millrace/version.h"
+#include "runtime/clock.h"
 #include "server/backends.h"
 #include "server/budget.h"
 #include "server/config_keys.h"
 #include "server/host_facts.h"
 #include "server/log_options.h"
+#include "server/notify.h"
 #include "server/object_sizes.h"
+#include "server/service_watch.h"
 #include "server/signals.h"
 
 namespace millrace {
 namespace {
+
+// What the end takes beyond timeouts.drain, with room.
+constexpr Duration stop_slack = Duration::s(10);
 
 ExitCode print_budget(const Config& config) {
     const ShardPlan plan = plan_shards(config, read_host_facts());
@@ -51,23 +59,44 @@ ExitCode fail_to_start(const Error& error) {
     return ExitCode::failed;
 }
 
-// Until it is told to stop.
+// False when it is told to stop.
+bool follow(Server& server, ServiceSignal signal) {
+    switch (signal) {
+    case ServiceSignal::report: server.log_state(); return true;
+    case ServiceSignal::step_log_level: step_log_level(); return true;
+    case ServiceSignal::stop: return false;
+    }
+    MR_UNREACHABLE();
+}
+
 void follow_signals(Server& server) {
+    ServiceWatch watch(server);
     while (true) {
-        switch (wait_for_signal()) {
-        case ServiceSignal::report: server.log_state(); break;
-        case ServiceSignal::step_log_level: step_log_level(); break;
-        case ServiceSignal::stop: return;
-        }
+        const std::optional<ServiceSignal> signal = wait_for_signal(watch.next_look());
+        watch.look_if_due();  // however many signals come
+        if (signal && !follow(server, *signal)) return;
     }
 }
 
-// At the rate that the configuration has; a line now and then says how far it is.
-void drain(Server& server) {
-    constexpr std::chrono::seconds between_lines{10};
+// At the rate that the configuration has. It may take long: a line now and then says how far it is,
+// and the manager gives it more time for as long as connections go.
+void drain(Server& server, Duration stop_time) {
+    constexpr Duration between_lines = Duration::s(10);
+    constexpr std::chrono::milliseconds between_signals{100};
+    uint64_t connections = server.stats().connections;
+    Instant next_line = monotonic_now();
     server.drain();
-    while (!server.wait_until_drained(between_lines)) {
-        log_info("drain: {} connections are left", server.stats().connections);
+    while (!server.wait_until_drained(between_signals)) {
+        while (const auto signal = wait_for_signal(monotonic_now())) {
+            // It came just then, where it's taken, not followed by its default action: the end.
+            if (!follow(server, *signal)) static_cast<void>(std::raise(SIGTERM));
+        }
+        if (monotonic_now() < next_line) continue;
+        next_line = monotonic_now() + between_lines;
+        const uint64_t left = server.stats().connections;
+        if (left < connections) notify_stopping(between_lines + stop_time);
+        log_info("drain goes on", field("connections", left));
+        connections = left;
     }
 }
 
@@ -88,11 +117,15 @@ ExitCode serve(const ServeCommand& command) {
     const std::unique_ptr<Server> server = Server::create(*config, error);
     if (server == nullptr) return fail_to_start(error);
     if (auto fault = server->start()) return fail_to_start(*fault);
-    tell_start(*server, listen_text(*config, *server));
+    const std::string addresses = listen_text(*config, *server);
+    tell_start(*server, addresses);
+    notify_ready("listens on " + addresses);
     follow_signals(*server);
     let_stop_signals_end();
+    const Duration stop_time = Duration::ms(config->timeouts.drain.count()) + stop_slack;
+    notify_stopping(stop_time);
     log_info("server stopping", field("connections", server->stats().connections));
-    if (config->drain.rate != 0) drain(*server);
+    if (config->drain.rate != 0) drain(*server, stop_time);
     server->stop();
     log_info("server stopped");
     return ExitCode::success;

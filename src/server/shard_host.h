@@ -45,6 +45,8 @@ struct ShardSeat {
     std::atomic<uint32_t>& shards_shedding;  // that have clients to let go; each counts down once
     std::atomic<uint32_t>& shards_left;  // that still have something to send; each counts down once
     const std::atomic<uint32_t>& state_requests;
+    const std::atomic<uint32_t>& pulse_requests;
+    std::atomic<uint32_t>& pulse;        // this shard's answer: the last request that it saw
 };
 
 class ShardHost {
@@ -67,13 +69,15 @@ class ShardApp {
 public:
     ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const ShardSeat& seat)
         : net_(net), broker_(broker), wheel_(wheel), order_(seat.order),
-          state_requests_(seat.state_requests), shards_shedding_(seat.shards_shedding),
+          state_requests_(seat.state_requests), pulse_requests_(seat.pulse_requests),
+          pulse_(seat.pulse), shards_shedding_(seat.shards_shedding),
           shards_left_(seat.shards_left),
           drain_(Duration::ms(seat.config.timeouts.drain.count())) {}
 
     void begin_turn(Instant now) {
         now_ = now;
         broker_.begin_turn(now);
+        answer_pulse();
         if (state_requests_.load(std::memory_order_relaxed) != states_logged_) log_state();
         if (is_closing_) return;
         const ShardOrder order = order_.load(std::memory_order_acquire);
@@ -129,6 +133,12 @@ private:
         wheel_.start(quiet_timer_, now + shed_look);
         return false;
     }
+    void answer_pulse() {
+        const uint32_t asked = pulse_requests_.load(std::memory_order_relaxed);
+        if (asked == pulse_answered_) return;
+        pulse_answered_ = asked;
+        pulse_.store(asked, std::memory_order_relaxed);
+    }
     void log_state() {
         ++states_logged_;
         std::string text;
@@ -141,6 +151,8 @@ private:
     TimerWheel& wheel_;
     const std::atomic<ShardOrder>& order_;
     const std::atomic<uint32_t>& state_requests_;
+    const std::atomic<uint32_t>& pulse_requests_;
+    std::atomic<uint32_t>& pulse_;
     std::atomic<uint32_t>& shards_shedding_;
     std::atomic<uint32_t>& shards_left_;
     Duration drain_;
@@ -153,6 +165,7 @@ private:
     Instant last_mail_{};
     Instant drained_by_{};
     uint32_t states_logged_ = 0;
+    uint32_t pulse_answered_ = 0;
     bool is_listening_stopped_ = false;   // no new connection is accepted
     bool is_shedding_ = false;       // clients are told one by one
     bool has_shed_ = false;          // all of them, here

@@ -1,9 +1,13 @@
 #include "server/signals.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <initializer_list>
 
 #include "base/assert.h"
+#include "runtime/clock.h"
 
 namespace millrace {
 namespace {
@@ -13,6 +17,21 @@ sigset_t set_of(std::initializer_list<int> numbers) {
     ::sigemptyset(&set);
     for (const int number : numbers) ::sigaddset(&set, number);
     return set;
+}
+
+// The next signal of the set; 0 when the deadline has passed, or the wait was interrupted.
+int next_signal(const sigset_t& set, Instant deadline) {
+    if (deadline == Instant::never()) {
+        int number = 0;
+        MR_ASSERT(::sigwait(&set, &number) == 0);
+        return number;
+    }
+    const Duration wait = std::max(deadline - monotonic_now(), Duration{});
+    const timespec span{static_cast<time_t>(wait.to_s()),
+                        static_cast<long>(wait.nanoseconds % 1'000'000'000)};
+    const int number = ::sigtimedwait(&set, nullptr, &span);
+    MR_ASSERT(number > 0 || errno == EAGAIN || errno == EINTR);
+    return std::max(number, 0);
 }
 
 sigset_t service_signals() { return set_of({SIGTERM, SIGINT, SIGUSR1, SIGUSR2}); }
@@ -25,11 +44,10 @@ void block_service_signals() {
     MR_ASSERT(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 }
 
-ServiceSignal wait_for_signal() {
+std::optional<ServiceSignal> wait_for_signal(Instant deadline) {
     const sigset_t set = service_signals();
-    int number = 0;
-    MR_ASSERT(::sigwait(&set, &number) == 0);
-    switch (number) {
+    switch (next_signal(set, deadline)) {
+    case 0: return std::nullopt;
     case SIGUSR1: return ServiceSignal::report;
     case SIGUSR2: return ServiceSignal::step_log_level;
     default: return ServiceSignal::stop;

@@ -6,6 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "base/time.h"
 
 namespace millrace {
 
@@ -19,8 +22,9 @@ enum class ServiceSignal : uint8_t {
 // is gone is an error code of the call that wrote.
 void block_service_signals();
 
-// Sleeps until one of them comes; at once for one that came before.
-ServiceSignal wait_for_signal();
+// Sleeps until one of them comes, or `deadline` has passed: then it's none. One that came before is
+// returned at once.
+std::optional<ServiceSignal> wait_for_signal(Instant deadline = Instant::never());
 
 // From here on SIGTERM or SIGINT ends the process at once, whatever its threads do: for whoever
 // doesn't want to wait for the orderly end.

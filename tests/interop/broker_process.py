@@ -84,9 +84,10 @@ def mosquitto_config(port, config):
 
 
 class BrokerProcess:
-    """A running broker at `host` and `port`. `config`: sections of the configuration file, as dicts."""
+    """A running broker at `host` and `port`. `config`: sections of the configuration file, as dicts.
+    `environment`: variables beside those of this process."""
 
-    def __init__(self, config=None, shards=None):
+    def __init__(self, config=None, shards=None, environment=None):
         self.config, self.port, self.host = dict(config or {}), free_port(), "127.0.0.1"
         self.wire = None
         if settings.net == "dpdk":
@@ -99,7 +100,8 @@ class BrokerProcess:
         self.config_path = os.path.join(self.folder.name, "broker.toml")
         self.output = open(self.output_path, "wb")
         self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL,
-                                        stdout=self.output, stderr=subprocess.STDOUT)
+                                        stdout=self.output, stderr=subprocess.STDOUT,
+                                        env=dict(os.environ, **(environment or {})))
         try:
             self._await_listening()
         except Exception:

@@ -9,6 +9,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "runtime/clock.h"
+
 namespace {
 
 // Runs `body` in a child, because it changes the whole process; returns the child's wait status.
@@ -32,7 +34,7 @@ TEST_CASE("signals: one that came before the wait is returned, each by its meani
     const auto meaning = [](int number) {
         millrace::block_service_signals();
         ::kill(::getpid(), number);
-        return static_cast<int>(millrace::wait_for_signal());
+        return static_cast<int>(*millrace::wait_for_signal());
     };
     using millrace::ServiceSignal;
     for (const auto& [number, wanted] : {std::pair{SIGTERM, ServiceSignal::stop},
@@ -44,6 +46,24 @@ TEST_CASE("signals: one that came before the wait is returned, each by its meani
         REQUIRE(WIFEXITED(status));
         CHECK(WEXITSTATUS(status) == static_cast<int>(wanted));
     }
+}
+
+TEST_CASE("signals: a wait ends at its deadline, and sooner when a signal comes") {
+    const int status = status_of_child([] {
+        using namespace millrace;
+        block_service_signals();
+        const Instant deadline = monotonic_now() + Duration::ms(20);
+        if (wait_for_signal(deadline)) return 1;
+        if (monotonic_now() < deadline) return 2;
+        ::kill(::getpid(), SIGUSR1);
+        // Passed long ago: what came before is found all the same.
+        if (wait_for_signal(deadline) != ServiceSignal::report) return 3;
+        ::kill(::getpid(), SIGUSR2);
+        const Instant far = monotonic_now() + Duration::s(3'600);
+        return wait_for_signal(far) == ServiceSignal::step_log_level ? 7 : 4;
+    });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 7);
 }
 
 TEST_CASE("signals: the second stop signal ends the process") {

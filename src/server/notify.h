@@ -1,0 +1,37 @@
+// What the service manager is told: that we are ready, reloading, stopping, alive (sd_notify(3)).
+// Owned by: the main thread; functions.
+// Holds:    nothing happens where nobody asked: without NOTIFY_SOCKET in the environment, or in a
+//           build without libsystemd. What can't be told is no error: the service goes on.
+// Not here: when we are alive (watchdog.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace millrace {
+
+// The assignments that make up such a message, one a line; pure, for the tests as well. A status is
+// one line: control characters become spaces.
+std::string ready_message(std::string_view status, int64_t process);
+// systemd demands the time of the reload, on CLOCK_MONOTONIC, so that it knows which "ready" ends it.
+std::string reloading_message(Instant now);
+// Stopping may take `time_max`: neither the time to stop nor the watchdog ends before.
+std::string stopping_message(Duration time_max);
+std::string status_message(std::string_view status);
+
+// After the start, and after every reload.
+void notify_ready(std::string_view status);
+void notify_reloading();
+void notify_stopping(Duration time_max);
+void notify_status(std::string_view status);
+// WATCHDOG=1: the service does its work.
+void notify_alive();
+
+// How long the manager waits for notify_alive() before it restarts us; nullopt: it doesn't.
+std::optional<Duration> watchdog_timeout();
+
+}  // namespace millrace
