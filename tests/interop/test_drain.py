@@ -40,8 +40,8 @@ class DrainTest(OwnBrokerTest):
         # The first goes at once, then four a second; how much later is up to the machine.
         self.assertGreaterEqual(time.monotonic() - start, 7 / 4 - 0.05)
         self.ends_well()
-        self.assertRegex(self.text, r"drain: 8 connections are told to go, 4 a second, in about ")
-        self.assertRegex(self.text, r"drain: ended after .*; 8 connections were told to go in their turn, 0 of")
+        self.assertRegex(self.text, "drain started connections=8 rate=4 expected_s=2")
+        self.assertRegex(self.text, "drain ended cut_short=false .* told=8 told_late=0 ")
 
     @millrace_only("0x9C is ours")
     def test_a_connect_during_the_drain_is_sent_elsewhere(self):
@@ -158,8 +158,7 @@ class CrowdTest(OwnBrokerTest):
         self.assertEqual(self.broker.process.wait(60), 0)
         with open(self.broker.output_path) as output:
             text = output.read()
-        self.assertRegex(text, "drain: ended after .*; %d connections were told to go in their turn, 0 of"
-                         % count)
+        self.assertRegex(text, "drain ended cut_short=false .* told=%d told_late=0 " % count)
         self.ends_well()
         during = (crowd.own_acked() - before[0], crowd.news_total - before[1])
         self.assertGreater(min(during), 0, "the others are served meanwhile")
