@@ -8,6 +8,7 @@
 # which only declares; how a value is read, written, recorded and shown is in lib/.
 # shellcheck source-path=SCRIPTDIR
 set -uo pipefail
+export LC_ALL=C  # what tools say is parsed
 
 tuning_folder=$(readlink -f "${BASH_SOURCE[0]}")
 readonly tuning_folder=${tuning_folder%/*}
@@ -97,6 +98,8 @@ run_subjects() {
 
 check() {
     report_begin
+    [[ ! -e $state/applied/unfinished ]] ||
+        say "The last apply was cut short: apply goes on with it, revert takes it back."
     run_subjects
     report_end
     [[ $((counts[change] + counts[blocked])) -eq 0 ]] || exit 3

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from case import TUNE, TUNING
+from case import HERE, TUNE, TUNING
 
 
 def scripts():
@@ -23,8 +23,10 @@ class Scripts(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_each(self):
-        self.assertGreater(len(scripts()), 30)
-        self.shellcheck(*scripts())
+        """tune.sh itself is checked as the whole, which takes twice as long as all others."""
+        others = [path for path in scripts() if path != TUNE]
+        self.assertGreater(len(others), 30)
+        self.shellcheck(*others, os.path.join(HERE, "fake_tools.sh"))
 
     def test_the_whole(self):
         """With the variables that one file sets and another uses."""

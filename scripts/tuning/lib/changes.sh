@@ -25,7 +25,9 @@ changes_begin() {
         [[ ! -e $run_folder ]] || rm -rf "$run_folder"
     fi
     refuse_other_profile
-    trap 'undo_run "it was interrupted"; exit 1' INT TERM HUP
+    # PIPE: who reads the report has gone. EXIT: whatever else ends the run before its time.
+    trap 'undo_run "it was interrupted"; exit 1' INT TERM HUP QUIT PIPE
+    trap 'undo_run "it ended early"' EXIT
 }
 
 # Two profiles at once would leave settings of the first that the second doesn't show.
@@ -34,7 +36,7 @@ refuse_other_profile() {
     read_bytes "$journal/options" || return 0
     [[ $bytes != "$profile"$'\n' ]] || return 0
     complain "$state holds what was set for the profile ${bytes%$'\n'}: tune.sh revert, then $action again"
-    rmdir "$state" 2>/dev/null
+    drop_state
     exit 1
 }
 
@@ -43,6 +45,7 @@ begin_writing() {
     run_wrote=yes
     journal_begin && printf '%s\n' "$profile" >"$journal/options" && return 0
     complain "nothing can be recorded in $journal: is the disk full? Nothing was changed"
+    trap - EXIT
     exit 1
 }
 
@@ -114,7 +117,8 @@ or ask for fewer with --huge-page-mib; or $hint" ;;
 # undo_run WHY: the newest first. What can't be undone stays in the journal for revert.
 undo_run() {
     local index channel target number undone=0 kept=0 file
-    trap '' INT TERM HUP
+    trap - EXIT
+    trap '' INT TERM HUP QUIT PIPE
     for ((index = ${#run_undo[@]} - 3; index >= 0; index -= 3)); do
         channel=${run_undo[index]} target=${run_undo[index + 1]} number=${run_undo[index + 2]}
         file=$journal/$number.old
@@ -142,7 +146,7 @@ undo_run() {
 # changes_end: the run is whole.
 changes_end() {
     [[ $dry_run == no ]] || return 0
-    trap - INT TERM HUP
+    trap - INT TERM HUP QUIT PIPE EXIT
     [[ $run_wrote == no ]] || rm -rf "$run_folder" "$journal/unfinished"
     tell_programs
     drop_empty_journal
@@ -163,6 +167,7 @@ tell_programs() {
 
 drop_empty_journal() {
     local entries=("$journal"/*.entry)
-    [[ -e ${entries[0]} ]] || rm -rf "$journal"
-    rmdir "$state" 2>/dev/null
+    [[ ! -e ${entries[0]} ]] || return 0
+    [[ ! -d $journal ]] || rm -rf "$journal"
+    drop_state
 }

@@ -104,7 +104,7 @@ read_service() {
     channel_reason="systemd isn't running here"
     find_tool systemctl || return 1
     # is-active has a status of its own for inactive ones, and says "inactive" for unknown ones.
-    value=$(LC_ALL=C "$tool" is-active "$1" 2>/dev/null)
+    value=$("$tool" is-active "$1" 2>/dev/null)
     case $value in
         active | reloading | activating) value=active ;;
         inactive | failed | deactivating) value=inactive ;;
@@ -132,15 +132,33 @@ file_mode() {
     mode=${file_modes[$1]:-}
 }
 
-# can_write CHANNEL TARGET: false, with `channel_reason`, when writing can't work. A file without
-# any permission to write is refused even to root where the kernel made it so (a sysctl of another
-# network namespace).
+# can_write CHANNEL TARGET: false, with `channel_reason`, when writing can't work.
 can_write() {
-    [[ $1 == file || $1 == choice ]] || return 0
+    local tool_reason=''
+    case $1 in
+        file | choice) can_write_file "$2" && return ;;
+        queues | ring | coalesce | feature) require_tool ethtool && return ;;
+        service) require_tool systemctl && return ;;
+        module) require_tool modprobe && return ;;
+        driver) require_tool dpdk-devbind.py && return ;;
+        *) return 0 ;;
+    esac
+    channel_reason=${tool_reason:-$channel_reason}
+    return 1
+}
+
+# A file without any permission to write is refused even to root where the kernel made it so (a
+# sysctl of another network namespace).
+can_write_file() {
     local mode
-    file_mode "$2"
-    channel_reason="read-only here: $root$2 (mode ${mode:-unknown}); set it on the container's host"
-    [[ -n $mode && -w $root$2 ]] && ((8#$mode & 8#222))
+    file_mode "$1"
+    channel_reason="read-only here: $root$1 (mode ${mode:-unknown}); set it on the container's host"
+    [[ -n $mode ]] && ((8#$mode & 8#222)) || return 1
+    # Who isn't root is told what root would find: only check and --dry-run get here.
+    [[ -n $root || $EUID -eq 0 ]] || return 0
+    channel_reason="read-only here: $root$1 (mode $mode, mounted read-only or another user's); \
+set it on the container's host"
+    [[ -w $root$1 ]]
 }
 
 # write_channel CHANNEL TARGET VALUE: fails with `channel_reason`.

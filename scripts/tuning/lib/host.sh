@@ -27,16 +27,18 @@ find_tool() {
     fi
 }
 
+# require_tool NAME: fails with `tool_reason`.
+require_tool() {
+    tool_reason="$1 is not installed${root:+ in $root/bin}"
+    find_tool "$1"
+}
+
 # run_tool NAME ARGUMENT...: its output; its last line of complaint in `tool_reason` when it fails.
 run_tool() {
     local name=$1
     shift
-    if ! find_tool "$name"; then
-        tool_reason="$name is not installed${root:+ in $root/bin}"
-        return 127
-    fi
-    # Fixed English, which is what gets parsed.
-    if ! tool_output=$(LC_ALL=C "$tool" "$@" 2>&1); then
+    require_tool "$name" || return 1
+    if ! tool_output=$("$tool" "$@" 2>&1); then
         tool_reason="\"$name $*\" said: ${tool_output##*$'\n'}"
         return 1
     fi
@@ -89,19 +91,26 @@ node_of_cpu() {
 
 # Which cores the shards have, and which card: the base of most settings.
 find_host() {
-    read_text /sys/devices/system/cpu/online || {
-        complain "$root/sys/devices/system/cpu/online can't be read: is sysfs mounted?"
-        exit 1
-    }
-    parse_cpu_list "$text" || {
-        complain "$root/sys/devices/system/cpu/online: \"$text\" is no list of cores"
-        exit 1
-    }
-    online_cpus=("${parsed_cpus[@]}")
     # What was recorded is brought back whatever there is now.
     [[ $action != revert ]] || return 0
+    find_online_cpus
     find_nic
     choose_shard_cpus
+}
+
+# A copy may lack the list, and a container all of sysfs.
+find_online_cpus() {
+    local path list=''
+    if ! read_text /sys/devices/system/cpu/online || ! parse_cpu_list "$text"; then
+        for path in "$root"/sys/devices/system/cpu/cpu[0-9]*; do
+            list+=${list:+,}${path##*/cpu}
+        done
+        if ! parse_cpu_list "$list"; then
+            complain "$root/sys/devices/system/cpu tells no cores: --cpus counts, or core 0 alone"
+            parse_cpu_list "$cpus_asked" || parsed_cpus=(0)
+        fi
+    fi
+    online_cpus=("${parsed_cpus[@]}")
 }
 
 choose_shard_cpus() {

@@ -6,6 +6,7 @@
 # An entry is there before its value is written. So whatever ends a run, revert finds what to undo.
 #   applied       what lasts until the next boot; boot_id says which boot that was
 #   persisted     what was written for later boots
+# `made` names the folders above $state that were made for it, the deepest first.
 # `options` says what it was applied with. `unfinished` is there while a run writes.
 
 journal=              # the folder of the journal in use
@@ -19,15 +20,31 @@ boot_id() {
 # Another run at the same time would record what this one wrote. The folder itself is the lock, so
 # that nothing of it stays.
 lock_state() {
+    local folder=${state%/*} made=()
+    while [[ -n $folder && ! -d $folder ]]; do
+        made+=("$folder")
+        folder=${folder%/*}
+    done
     mkdir -p "$state" 2>/dev/null || {
         complain "$state can't be made: run this as root, or say --state DIR"
         exit 1
     }
+    [[ ${#made[@]} -eq 0 ]] || printf '%s\n' "${made[@]}" >"$state/made"
     exec {lock_descriptor}<"$state" || exit 1
     flock --nonblock "$lock_descriptor" || {
         complain "another tune.sh is at work with $state: wait for it"
         exit 1
     }
+}
+
+# drop_state: when there is nothing in it any more, $state goes, with the folders made for it.
+drop_state() {
+    local left=("$state"/*) made=()
+    if [[ ${left[*]} == "$state/made" ]]; then
+        mapfile -t made <"$state/made"
+        rm "$state/made"
+    fi
+    rmdir "$state" "${made[@]}" 2>/dev/null
 }
 
 # journal_open NAME: reads what is there already.

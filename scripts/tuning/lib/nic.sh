@@ -109,6 +109,7 @@ ethtool_number() {
 list_interrupts() {
     local device=$root/sys/class/net/$nic/device own=' ' path line irq name words
     local pattern='(tx-?rx|rx-?tx|rx|tx|input|output|comp|fp|queue|q|ntfy-blk)[-._]?([0-9]+)$'
+    local unnumbered=()
     interrupts=()
     [[ -d $device/msi_irqs ]] || device=$device/..
     for path in "$device"/msi_irqs/*; do
@@ -125,9 +126,16 @@ list_interrupts() {
             [[ $name =~ (^|[-_.])"$nic"($|[-_.@]) ]] || continue
         fi
         line=${name%%@*}
-        [[ ${line,,} =~ $pattern ]] || continue
-        interrupts+=("$irq ${BASH_REMATCH[2]} $name")
+        if [[ ${line,,} =~ $pattern ]]; then
+            interrupts+=("$irq $((10#${BASH_REMATCH[2]})) $name")
+        else
+            unnumbered+=("$irq 0 $name")
+        fi
     done <"$root/proc/interrupts"
+    # A card with one queue and one interrupt has no reason to number it.
+    if [[ $queue_count -eq 1 && ${#interrupts[@]} -eq 0 && ${#unnumbered[@]} -eq 1 ]]; then
+        interrupts=("${unnumbered[@]}")
+    fi
 }
 
 # The default route's card is how most hosts are reached.

@@ -61,8 +61,9 @@ require_count() {
 # The folder of scripts is the list of subjects.
 require_subjects() {
     local names name
+    [[ $2 =~ ^[^[:space:],]+(,[^[:space:],]+)*$ ]] ||
+        usage_fault "$1 \"$2\": accepted are subjects with commas between, such as rings,files"
     IFS=, read -ra names <<<"$2"
-    [[ ${#names[@]} -gt 0 ]] || usage_fault "$1 needs the name of a subject"
     for name in "${names[@]}"; do
         require_one_of "$1" "$name" "${subjects[@]}"
     done
@@ -102,7 +103,11 @@ take_value() {
             root=$(readlink -f "$2")
             [[ $root != / ]] || root=
             ;;
-        --state) state=$(readlink -m "$2") ;;
+        --state)
+            # It becomes a line of a unit.
+            [[ $2 != *[[:cntrl:]]* ]] || usage_fault "--state: a name without control characters"
+            state=$(readlink -m "$2")
+            ;;
         *) return 1 ;;
     esac
 }
@@ -121,7 +126,7 @@ parse_options() {
                 ;;
             --profile | --nic | --cpus | --connections | --huge-page-mib | --only | --skip | \
                 --root | --state)
-                [[ $# -gt 1 && -n $2 ]] || usage_fault "$1 needs a value"
+                [[ $# -gt 1 && -n $2 && $2 != --* ]] || usage_fault "$1 needs a value"
                 take_value "$1" "$2" || usage_fault "$1 \"$2\" can't be used"
                 shift 2
                 ;;

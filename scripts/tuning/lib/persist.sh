@@ -87,16 +87,26 @@ keep_original() {
     done
 }
 
+# unit_word TEXT: sets `word` to what systemd reads as one word (systemd.service, "Command lines").
+unit_word() {
+    word=${1//\\/\\\\}
+    word=${word//\"/\\\"}
+    word=${word//%/%%}
+    [[ $word != *[[:space:]\"\']* ]] || word=\"$word\"
+}
+
 persist_unit() {
-    local command
-    command="$tuning_folder/tune.sh apply --profile $profile --connections $connections"
+    local command word
+    unit_word "$tuning_folder/tune.sh"
+    command="$word apply --profile $profile --connections $connections"
     [[ -z $nic_asked ]] || command+=" --nic $nic_asked"
     [[ -z $cpus_asked ]] || command+=" --cpus $cpus_asked"
     [[ -z $huge_page_mib ]] || command+=" --huge-page-mib $huge_page_mib"
     [[ $busy_poll == no ]] || command+=" --busy-poll"
     [[ -z $only ]] || command+=" --only $only"
     [[ -z $skip ]] || command+=" --skip $skip"
-    [[ $state == "$root/var/lib/millrace-tuning" ]] || command+=" --state $state"
+    unit_word "$state"
+    [[ $state == "$root/var/lib/millrace-tuning" ]] || command+=" --state $word"
     command+=" --brief"
     place document "$unit_folder/millrace-tuning.service" "$(unit_content "$command")" \
         "runs apply at boot, before millrace starts" "a boot takes a second longer; a card whose \
@@ -111,7 +121,6 @@ unit_content() {
 # Written by millrace's tune.sh persist, removed by tune.sh revert.
 [Unit]
 Description=Host settings for millrace
-Documentation=file:$tuning_folder/README.md
 After=network.target irqbalance.service systemd-sysctl.service
 Before=millrace.service
 

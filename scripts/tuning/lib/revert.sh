@@ -10,6 +10,7 @@ failed_count=0
 revert() {
     if [[ ! -d $state ]]; then
         say "Nothing is recorded in $state: there is nothing to revert."
+        [[ $json == no ]] || report_revert_json
         return
     fi
     if [[ $dry_run == no ]]; then
@@ -70,19 +71,27 @@ revert_entry() {
     fi
 }
 
+report_revert_json() {
+    local dry_json=false
+    [[ $dry_run == no ]] || dry_json=true
+    printf '{"action": "revert", "dry_run": %s, "restored": %s, "as_before": %s, "failed": %s}\n' \
+        "$dry_json" "$restored_count" "$unchanged_count" "$failed_count"
+}
+
 report_revert() {
     if [[ $dry_run == yes ]]; then
         say "Nothing was written: this was a dry run."
+        [[ $json == no ]] || report_revert_json
         return
     fi
     if [[ $failed_count -gt 0 ]]; then
         complain "$failed_count values are still recorded in $state; that mended: tune.sh revert"
     else
-        rmdir "$state" 2>/dev/null || complain "$state isn't empty: what else is in it isn't ours"
+        drop_state
+        [[ ! -d $state ]] || complain "$state isn't empty: what else is in it isn't ours"
     fi
     if [[ $json == yes ]]; then
-        printf '{"action": "revert", "restored": %s, "as_before": %s, "failed": %s}\n' \
-            "$restored_count" "$unchanged_count" "$failed_count"
+        report_revert_json
     else
         printf '%s restored, %s were as before already, %s failed\n' \
             "$restored_count" "$unchanged_count" "$failed_count"

@@ -39,6 +39,14 @@ sysctl() {
 
 inapplicable() { report n/a "$1" "$2" '' '' '' '' "$3"; }
 
+# without_value NAME FOR REASON: nothing could be read. Where a tool is missing it can be mended.
+without_value() {
+    case $3 in
+        *" is not installed"*) blocked "$@" ;;
+        *) inapplicable "$@" ;;
+    esac
+}
+
 blocked() { report blocked "$1" "$2" '' '' '' '' "$3"; }
 
 advise() { report advice "$1" "$2" "$3" "$4" "$5" "$6" "$7"; }
@@ -46,7 +54,7 @@ advise() { report advice "$1" "$2" "$3" "$4" "$5" "$6" "$7"; }
 # target_value RULE FOUND WANTED: sets `result` to what should stand there. It equals what was
 # found, but for spaces, where that is good enough.
 target_value() {
-    local found wanted index
+    local found wanted index number
     read -ra found <<<"$2"
     read -ra wanted <<<"$3"
     case $1 in
@@ -60,12 +68,21 @@ target_value() {
         at_least | at_most | covers)
             for index in "${!wanted[@]}"; do
                 [[ ${found[index]:-} =~ ^[0-9]+$ ]] || continue
-                keeps_field "$1" "$index" "${found[index]}" "${wanted[index]}" || continue
+                plain_number "${found[index]}"
+                keeps_field "$1" "$index" "$number" "${wanted[index]}" || continue
                 wanted[index]=${found[index]}
             done
             ;;
     esac
     result=${wanted[*]}
+}
+
+# plain_number DIGITS: sets `number` to what the shell can compute with: no zeros in front, which
+# would make it octal, and not above the most it knows.
+plain_number() {
+    number=${1#"${1%%[!0]*}"}
+    number=${number:-0}
+    [[ ${#number} -le 18 ]] || number=9223372036854775807
 }
 
 keeps_field() {
@@ -119,7 +136,7 @@ end_setting() {
         fi
     done
     if [[ $any == no ]]; then
-        inapplicable "$setting_name" "$setting_for" "$reason"
+        without_value "$setting_name" "$setting_for" "$reason"
         return
     fi
     if [[ $status == change && $dry_run == no ]] &&

@@ -12,7 +12,8 @@ subject_c_states() {
     for cpu in "${shard_cpus[@]}"; do
         for path in "$root/sys/devices/system/cpu/cpu$cpu/cpuidle"/state*; do
             read_text "${path#"$root"}/latency" || continue
-            [[ -e $path/disable && $text =~ ^[0-9]+$ && $text -gt wake_us_max ]] || continue
+            [[ -e $path/disable && $text =~ ^[0-9]{1,9}$ ]] || continue
+            ((10#$text > wake_us_max)) || continue
             found=yes
             item file "${path#"$root"}/disable" exact 1
         done

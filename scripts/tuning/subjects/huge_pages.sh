@@ -19,10 +19,15 @@ subject_huge_pages() {
 
 # want_huge_pages NODE SHARDS
 want_huge_pages() {
-    local mib=$(($2 * shard_mib)) kib node_path=/sys/devices/system/node/node$1 pages
+    local mib=$(($2 * shard_mib)) kib pages memory pool
+    local node_path=/sys/devices/system/node/node$1 folder=hugepages/hugepages-${huge_page_kib}kB
+    memory=$node_path/meminfo pool=$node_path/$folder/nr_hugepages
+    # A kernel without NUMA has one pool for all.
+    [[ -d $root/sys/devices/system/node ]] ||
+        memory=/proc/meminfo pool=/sys/kernel/mm/$folder/nr_hugepages
     [[ $profile != dpdk ]] || mib=$((mib + 1024))
     # More than half would leave sockets without memory.
-    if memory_kib "$node_path/meminfo" MemTotal && ((mib > kib / 2048)); then
+    if memory_kib "$memory" MemTotal && ((mib > kib / 2048)); then
         mib=$((kib / 2048))
     fi
     mib=${huge_page_mib:-$mib}
@@ -31,7 +36,7 @@ want_huge_pages() {
         "$2 shards there, a GiB each (shards.memory_bytes_max), half the node at most: a core's \
 table of translations holds a gigabyte instead of megabytes" \
         "$mib MiB that nothing else can use, whether millrace runs or not"
-    item file "$node_path/hugepages/hugepages-${huge_page_kib}kB/nr_hugepages" at_least "$pages"
+    item file "$pool" at_least "$pages"
     end_setting
 }
 

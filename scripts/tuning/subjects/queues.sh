@@ -11,7 +11,7 @@ subject_queues() {
         # A card that has combined queues uses those.
         [[ $kind != combined ]] || break
     done
-    [[ $found == yes ]] || inapplicable "queue count of $nic" "$for" "$tool_reason"
+    [[ $found == yes ]] || without_value "queue count of $nic" "$for" "$tool_reason"
 }
 
 # want_queues KIND FOR: fails when the card has none of that kind.

@@ -16,7 +16,7 @@ want_ring() {
     local number wanted=4096
     [[ $1 != tx ]] || wanted=2048
     if ! ethtool_number -g maximums "${1^^}"; then
-        inapplicable "$1 ring of $nic" "$2" "$tool_reason"
+        without_value "$1 ring of $nic" "$2" "$tool_reason"
         return
     fi
     ((wanted <= number)) || wanted=$number

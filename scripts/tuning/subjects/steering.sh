@@ -7,6 +7,10 @@ readonly flow_entries=32768  # what scaling.rst proposes for a busy server
 subject_steering() {
     subject "Steering of packets"
     nic_is_tunable "RPS, RFS, XPS" "which core processes a packet" || return 0
+    if [[ $queue_count -eq 0 ]]; then
+        inapplicable "RPS, RFS, XPS" "which core processes a packet" "$nic shows no queues"
+        return
+    fi
     want_rps
     want_rfs
     want_xps

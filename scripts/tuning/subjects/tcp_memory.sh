@@ -6,7 +6,7 @@ subject_tcp_memory() {
     local kib page_bytes pages
     subject "TCP memory"
     kernel_tcp net.ipv4.tcp_mem "$for" || return 0
-    page_bytes=$(getconf PAGESIZE)
+    page_bytes=$(getconf PAGESIZE 2>/dev/null) || page_bytes=4096
     if ! memory_kib /proc/meminfo MemTotal; then
         inapplicable net.ipv4.tcp_mem "$for" \
             "$root/proc/meminfo doesn't tell how much memory there is"
