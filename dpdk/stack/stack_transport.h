@@ -66,6 +66,7 @@ public:
     // On an own address, or on all: 0.0.0.0 (IPv4), :: (IPv6).
     Outcome<uint16_t> listen(const Endpoint& local);
     void stop_listening();
+    void set_send_timeout(Duration timeout) { tcp_.set_send_timeout(timeout); }  // of all
     // Without a source, own addresses take turns.
     Connection* connect(const ConnectOptions& options);
     std::span<const Event> poll(Instant wait_until);

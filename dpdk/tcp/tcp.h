@@ -116,6 +116,8 @@ public:
     // The window in a segment with SYN, which isn't scaled (RFC 7323, 2.2).
     uint16_t syn_window() const;
     const TcpSettings& settings() const { return settings_; }
+    // Holds for every connection from its next timer on.
+    void set_send_timeout(Duration timeout) { settings_.send_timeout = timeout; }
     // Checks what always holds; asserts. Slow.
     void verify(const TcpConnection& connection) const;
 
@@ -193,7 +195,7 @@ private:
 
     void end(TcpConnection& connection, CloseReason reason, TcpOutcome& outcome);
 
-    const TcpSettings settings_;
+    TcpSettings settings_;
     Heap& heap_;
     BlockPool& blocks_;
     TimerWheel& wheel_;

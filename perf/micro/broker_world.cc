@@ -17,16 +17,16 @@ std::unique_ptr<Arena> make_arena() {
     return std::move(*arena);
 }
 
-std::unique_ptr<MailMesh> make_mesh(uint32_t shard_count, const Config& config) {
-    auto mesh = MailMesh::create(shard_count, config.shards.mailbox_ring_bytes);
+std::unique_ptr<MailMesh> make_mesh(uint32_t shard_count) {
+    auto mesh = MailMesh::create(shard_count, ShardOptions{}.mailbox_ring_bytes);
     MR_ASSERT(mesh.has_value());
     return std::move(*mesh);
 }
 
-Config quiet_config() {
-    Config config;
-    config.timeouts.sys_interval = std::chrono::milliseconds(0);
-    return config;
+LiveConfig quiet_config() {
+    LiveConfig live;
+    live.timeouts.sys_interval = std::chrono::milliseconds(0);
+    return live;
 }
 
 WorldClient& client_of(Connection& connection) {
@@ -52,14 +52,14 @@ std::vector<uint8_t> encoded(const Packet& packet) {
 }  // namespace
 
 struct BrokerWorld::Shard {
-    Shard(const Config& config, MailMesh& mesh, Pressure& pressure, uint32_t index)
+    Shard(const LiveConfig& live, MailMesh& mesh, Pressure& pressure, uint32_t index)
         : arena(make_arena()),
           heap(*arena, ledger),
           blocks(heap, ledger),
           outbox(heap, blocks),
           wheel(start),
           mailbox(mesh, index),
-          broker({config, heap, blocks, outbox, wheel, mailbox, ledger, counters, pressure,
+          broker({live, heap, blocks, outbox, wheel, mailbox, ledger, counters, pressure,
                   nullptr, HashKey{0x5eed}, index + 1}) {}
 
     std::unique_ptr<Arena> arena;
@@ -77,9 +77,9 @@ struct BrokerWorld::Shard {
 };
 
 BrokerWorld::BrokerWorld(uint32_t shard_count)
-    : config_(quiet_config()), mesh_(make_mesh(shard_count, config_)) {
+    : live_(quiet_config()), mesh_(make_mesh(shard_count)) {
     for (uint32_t index = 0; index < shard_count; ++index) {
-        shards_.push_back(std::make_unique<Shard>(config_, *mesh_, pressure_, index));
+        shards_.push_back(std::make_unique<Shard>(live_, *mesh_, pressure_, index));
     }
 }
 

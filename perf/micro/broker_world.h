@@ -46,7 +46,7 @@ private:
     void note_acknowledgements(Shard& shard, WorldClient& client, Bytes sent);
     void settle();
 
-    Config config_;
+    LiveConfig live_;
     Pressure pressure_;
     std::unique_ptr<MailMesh> mesh_;
     std::vector<std::unique_ptr<Shard>> shards_;

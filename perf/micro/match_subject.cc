@@ -39,7 +39,7 @@ public:
           outbox_(heap_, blocks_),
           wheel_(start),
           mailbox_(*mesh_, 0),
-          context_{config_,  heap_,   blocks_,   outbox_, wheel_,
+          context_{&live_,   heap_,   blocks_,   outbox_, wheel_,
                    mailbox_, ledger_, counters_, {0x5eed}, Prng(1), start},
           index_(context_) {
         add("fleet/#");
@@ -72,7 +72,7 @@ private:
         MR_ASSERT(result.added == SubscriptionIndex::Added::created);
     }
 
-    Config config_;
+    LiveConfig live_;
     Ledger ledger_;
     std::unique_ptr<MailMesh> mesh_;
     std::unique_ptr<Arena> arena_;

@@ -1,5 +1,5 @@
 // What no client may publish on or subscribe to: `mqtt.denied_filters`, and publishing on `$SYS/`.
-// Owned by: the shard's Broker. Immutable.
+// Owned by: the shard's Broker, which replaces it when the configuration changes.
 // Holds:    a filter is denied when everything that it could match is: "a/+" is inside "a/#".
 #pragma once
 
@@ -13,7 +13,7 @@ namespace millrace {
 
 class Access {
 public:
-    explicit Access(const std::vector<std::string>& denied_filters) : denied_(denied_filters) {}
+    explicit Access(const std::vector<std::string>& denied_filters) : denied_(&denied_filters) {}
 
     bool may_publish(std::string_view topic) const {
         return !topic.starts_with("$SYS/") && !is_denied(topic);
@@ -23,12 +23,12 @@ public:
 
 private:
     bool is_denied(std::string_view name) const {
-        for (const std::string& denied : denied_) {
+        for (const std::string& denied : *denied_) {
             if (mqtt::matches(denied, name)) return true;
         }
         return false;
     }
-    const std::vector<std::string>& denied_;
+    const std::vector<std::string>* denied_;
 };
 
 }  // namespace millrace

@@ -6,11 +6,12 @@
 namespace millrace {
 
 Broker::Broker(const BrokerParts& parts)
-    : context_{parts.config, parts.heap,     parts.blocks,   parts.outbox,     parts.wheel,
+    : context_{&parts.live,  parts.heap,     parts.blocks,   parts.outbox,     parts.wheel,
                parts.mailbox, parts.ledger, parts.counters, parts.hash_key, Prng(parts.seed), {}},
       pressure_(parts.pressure),
       system_topics_(parts.system_topics),
-      access_(parts.config.mqtt.denied_filters),
+      terms_(Terms::of(parts.live.mqtt)),
+      access_(parts.live.mqtt.denied_filters),
       store_(context_.heap, context_.ledger),
       sessions_(context_, store_),
       index_(context_),
@@ -32,12 +33,21 @@ Broker::~Broker() {
     if (drain_ != nullptr) context_.wheel.stop(drain_->timer);
 }
 
+bool Broker::adopt(const LiveConfig& live) {
+    // begin_turn() starts it anew, or doesn't.
+    const bool has_new_interval = live.timeouts.sys_interval != context_.live->timeouts.sys_interval;
+    if (has_new_interval) context_.wheel.stop(system_timer_);
+    context_.live = &live;
+    access_ = Access(live.mqtt.denied_filters);
+    return terms_.offer(Terms::of(live.mqtt));
+}
+
 void Broker::begin_turn(Instant now) {
     context_.now = now;
     context_.outbox.begin_turn(now);
     pressed_ = pressure_.any(context_.shard_count());
     if (system_topics_ != nullptr && !system_timer_.started() && !shutting_down_ &&
-        context_.config.timeouts.sys_interval.count() > 0) {
+        context_.live->timeouts.sys_interval.count() > 0) {
         context_.wheel.start(system_timer_, now);
     }
 }
@@ -45,7 +55,7 @@ void Broker::begin_turn(Instant now) {
 void Broker::end_turn(Instant) {
     // Well below the bound at which mail is refused: pausing takes a moment to show.
     const uint64_t waiting_bytes = context_.mailbox.overflow_bytes_total();
-    pressure_.set(context_.self(), waiting_bytes > context_.config.queues.mailbox_bytes_max / 16);
+    pressure_.set(context_.self(), waiting_bytes > context_.live->queues.mailbox_bytes_max / 16);
     if (!pressed_ && !paused_.empty()) resume_paused();
     fanout_.end_turn();
     control_.rewind();
@@ -62,6 +72,7 @@ void Broker::on_event(const Event& event) {
     case Event::Kind::accepted: {
         MqttConnection& client = *new (connection.user) MqttConnection;
         client.timer.kind = static_cast<uint8_t>(TimerKind::connection);
+        client.terms = terms_.join() & (TermsTable::count_max - 1);
         client.last_received_ms = now_ms();
         start_connection_timer(client);
         return;
@@ -123,7 +134,7 @@ void Broker::process(Connection& connection, Bytes bytes) {
     bytes = take_short_pubacks(connection, bytes);
     if (bytes.empty()) return;
     MqttConnection& client = mqtt_of(connection);
-    const uint32_t packet_bytes_max = context_.config.mqtt.maximum_packet_bytes;
+    const uint32_t packet_bytes_max = terms_of(client).maximum_packet_bytes;
     const auto frame = [&](Bytes front) -> Result<uint32_t> {
         const bool is_connect = front[0] == static_cast<uint8_t>(mqtt::PacketType::connect) << 4;
         if (client.state == MqttConnection::State::awaiting_connect && !is_connect) {
@@ -199,7 +210,7 @@ bool Broker::on_connected_packet(Connection& connection, const mqtt::FixedHeader
 // One timer a connection: the time to CONNECT at first, then keep-alive and output that doesn't
 // move. It's never touched by packets: when it fires it looks at what they noted.
 void Broker::start_connection_timer(MqttConnection& client) {
-    const Timeouts& timeouts = context_.config.timeouts;
+    const Timeouts& timeouts = context_.live->timeouts;
     if (client.state == MqttConnection::State::awaiting_connect) {
         context_.wheel.start(client.timer, context_.now + Duration::ms(timeouts.connect.count()));
         return;
@@ -240,7 +251,7 @@ void Broker::on_connection_timer(MqttConnection& client) {
         return;
     }
     const uint32_t stalled_ms = now_ms() - connection.send_progress_ms;
-    if (!connection.out.empty() && stalled_ms >= context_.config.timeouts.send_stall.count()) {
+    if (!connection.out.empty() && stalled_ms >= context_.live->timeouts.send_stall.count()) {
         context_.counters.slow_receivers_closed.add();
         detach(connection, WillAction::publish, name_of(CloseReason::slow_receiver));
         context_.outbox.close_now(connection, CloseReason::slow_receiver);
@@ -270,7 +281,7 @@ void Broker::on_timer(TimerEntry& entry) {
             router_.publish(message);
         });
         context_.wheel.start(entry, context_.now + Duration::ms(
-                                        context_.config.timeouts.sys_interval.count()));
+                                        context_.live->timeouts.sys_interval.count()));
         return;
     }
     MR_UNREACHABLE();

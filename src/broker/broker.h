@@ -33,13 +33,14 @@
 #include "broker/subscribe_requests.h"
 #include "broker/subscription_index.h"
 #include "broker/system_topics.h"
+#include "broker/terms.h"
 #include "codec/mqtt/fixed_header.h"
 #include "net/transport.h"
 
 namespace millrace {
 
 struct BrokerParts {
-    const Config& config;
+    const LiveConfig& live;        // until adopt() is given another
     Heap& heap;
     BlockPool& blocks;
     Outbox& outbox;
@@ -66,6 +67,11 @@ public:
     void on_mail(uint32_t from, Bytes mail);
     void on_timer(TimerEntry& entry);
     void end_turn(Instant now);
+
+    // Works with these values from here on, and no longer refers to those before. Between turns.
+    // What connections were promised goes on holding for them (terms.h). False when newcomers
+    // won't get the new promises before some connections have gone: too many sets are held.
+    bool adopt(const LiveConfig& live);
 
     // Tells MQTT 5.0 clients "server shutting down", or where to go instead if drain.server_reference
     // says so, and closes every connection when its output is sent.
@@ -109,10 +115,11 @@ private:
     void on_session_timer(Session& session);
     uint32_t now_ms() const { return static_cast<uint32_t>(context_.now.to_ms()); }
     void resume_paused();
+    const Terms& terms_of(const MqttConnection& client) const { return terms_.at(client.terms); }
 
     // broker_connect.cc
     bool on_connect(Connection& connection, Bytes packet, Bytes body);
-    mqtt::Reason check_connect(const mqtt::Connect& packet) const;
+    mqtt::Reason check_connect(const Terms& terms, const mqtt::Connect& packet) const;
     bool claim(Connection& connection, const mqtt::Connect& packet, Bytes whole_packet,
                std::string_view client_id, bool assigned);
     void on_claim_answer(Bytes mail);
@@ -132,8 +139,8 @@ private:
     void refuse_connect(Connection& connection, mqtt::Version version, mqtt::Reason reason,
                         uint32_t packet_bytes_max = 0);
     std::string make_client_id();
-    uint32_t granted_expiry_s(const mqtt::Connect& packet) const;
-    uint16_t granted_keep_alive_s(const mqtt::Connect& packet) const;
+    static uint32_t granted_expiry_s(const Terms& terms, const mqtt::Connect& packet);
+    static uint16_t granted_keep_alive_s(const Terms& terms, const mqtt::Connect& packet);
 
     // broker_disconnect.cc
     // Ends the connection for a fault of the client: DISCONNECT with the reason (5.0), then close.
@@ -167,7 +174,7 @@ private:
 
     // broker_publish.cc
     bool on_publish(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
-    mqtt::Reason check_publish(const mqtt::Publish& packet) const;
+    static mqtt::Reason check_publish(const Terms& terms, const mqtt::Publish& packet);
     mqtt::Reason resolve_alias(MqttConnection& client, mqtt::Publish& packet);
     bool answer_publish(Connection& connection, const mqtt::Publish& packet, mqtt::Reason reason);
     bool on_publish_twice(Connection& connection, const mqtt::Publish& packet, bool& is_known);
@@ -208,6 +215,7 @@ private:
     ShardContext context_;
     Pressure& pressure_;
     const SystemTopics* system_topics_;
+    TermsTable terms_;
     Access access_;
     MessageStore store_;
     SessionTable sessions_;

@@ -21,7 +21,7 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
         return false;
     }
     client.version = connect->version;
-    if (const mqtt::Reason reason = check_connect(*connect); reason != mqtt::Reason::success) {
+    if (const mqtt::Reason reason = check_connect(terms_of(client), *connect); reason != mqtt::Reason::success) {
         refuse_connect(connection, connect->version, reason,
                        connect->maximum_packet_bytes.value_or(UINT32_MAX));
         return false;
@@ -34,15 +34,14 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
     return client.state == MqttConnection::State::connected;
 }
 
-mqtt::Reason Broker::check_connect(const mqtt::Connect& packet) const {
-    const MqttLimits& limits = context_.config.mqtt;
+mqtt::Reason Broker::check_connect(const Terms& terms, const mqtt::Connect& packet) const {
     if (shutting_down_ || drain_ != nullptr) return refusal_of_newcomers();
     if (packet.authentication_method) return mqtt::Reason::bad_authentication_method;
     if (packet.will) {
-        if (static_cast<uint8_t>(packet.will->qos) > limits.maximum_qos) {
+        if (static_cast<uint8_t>(packet.will->qos) > terms.maximum_qos) {
             return mqtt::Reason::qos_not_supported;
         }
-        if (packet.will->retain && !limits.retain_available) return mqtt::Reason::retain_not_supported;
+        if (packet.will->retain && !terms.retain_available) return mqtt::Reason::retain_not_supported;
         if (!access_.may_publish(packet.will->topic)) return mqtt::Reason::not_authorized;
     }
     return mqtt::Reason::success;
@@ -175,11 +174,11 @@ void Broker::attach(Connection& connection, Session& session, const mqtt::Connec
         refuse_connect(connection, packet.version, mqtt::Reason::quota_exceeded);
         return;
     }
-    session.expiry_s = granted_expiry_s(packet);
+    session.expiry_s = granted_expiry_s(terms_of(client), packet);
     session.connection = &connection;
     client.session = &session;
     client.state = MqttConnection::State::connected;
-    client.keep_alive_s = granted_keep_alive_s(packet);
+    client.keep_alive_s = granted_keep_alive_s(terms_of(client), packet);
     context_.counters.connections.add();
     context_.counters.connects_accepted.add();
     log_client_connected(session, client, session_present);
@@ -235,14 +234,14 @@ bool Broker::accept_limits(MqttConnection& client, const mqtt::Connect& packet) 
     return true;
 }
 
-uint32_t Broker::granted_expiry_s(const mqtt::Connect& packet) const {
-    const uint32_t ceiling = context_.config.mqtt.session_expiry_max_s;
+uint32_t Broker::granted_expiry_s(const Terms& terms, const mqtt::Connect& packet) {
+    const uint32_t ceiling = terms.session_expiry_max_s;
     if (packet.version == mqtt::Version::v3_1_1) return packet.clean_start ? 0 : ceiling;
     return std::min(packet.session_expiry_s, ceiling);
 }
 
-uint16_t Broker::granted_keep_alive_s(const mqtt::Connect& packet) const {
-    const uint16_t ceiling = context_.config.mqtt.keep_alive_max_s;
+uint16_t Broker::granted_keep_alive_s(const Terms& terms, const mqtt::Connect& packet) {
+    const uint16_t ceiling = terms.keep_alive_max_s;
     if (ceiling == 0) return packet.keep_alive_s;
     // 3.1.1 has no way to tell the client: it keeps what it asked for.
     if (packet.version == mqtt::Version::v3_1_1) return packet.keep_alive_s;
@@ -251,22 +250,22 @@ uint16_t Broker::granted_keep_alive_s(const mqtt::Connect& packet) const {
 
 bool Broker::send_connack(Connection& connection, const Session& session,
                           const mqtt::Connect& packet, bool assigned, bool session_present) {
-    const MqttLimits& limits = context_.config.mqtt;
+    const Terms& terms = terms_of(mqtt_of(connection));
     mqtt::Connack connack;
     connack.session_present = session_present;
     if (packet.version == mqtt::Version::v5) {
         if (session.expiry_s != packet.session_expiry_s) connack.session_expiry_s = session.expiry_s;
-        connack.receive_maximum = limits.receive_maximum;
-        if (limits.maximum_qos < 2) connack.maximum_qos = static_cast<mqtt::Qos>(limits.maximum_qos);
-        if (!limits.retain_available) connack.retain_available = false;
-        connack.maximum_packet_bytes = limits.maximum_packet_bytes;
+        connack.receive_maximum = terms.receive_maximum;
+        if (terms.maximum_qos < 2) connack.maximum_qos = static_cast<mqtt::Qos>(terms.maximum_qos);
+        if (!terms.retain_available) connack.retain_available = false;
+        connack.maximum_packet_bytes = terms.maximum_packet_bytes;
         if (assigned) connack.assigned_client_id = session.client_id();
-        connack.topic_alias_maximum = limits.topic_alias_maximum;
-        if (!limits.wildcard_subscription_available) connack.wildcard_subscription_available = false;
-        if (!limits.subscription_identifiers_available) {
+        connack.topic_alias_maximum = terms.topic_alias_maximum;
+        if (!terms.wildcard_subscription_available) connack.wildcard_subscription_available = false;
+        if (!terms.subscription_identifiers_available) {
             connack.subscription_identifiers_available = false;
         }
-        if (!limits.shared_subscription_available) connack.shared_subscription_available = false;
+        if (!terms.shared_subscription_available) connack.shared_subscription_available = false;
         const uint16_t keep_alive_s = mqtt_of(connection).keep_alive_s;
         if (keep_alive_s != packet.keep_alive_s) connack.server_keep_alive_s = keep_alive_s;
     }

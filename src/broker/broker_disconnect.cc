@@ -42,7 +42,7 @@ bool Broker::on_disconnect(Connection& connection, Bytes body) {
             return fail(connection, mqtt::Reason::protocol_error);
         }
         session.expiry_s =
-            std::min(*packet->session_expiry_s, context_.config.mqtt.session_expiry_max_s);
+            std::min(*packet->session_expiry_s, terms_of(client).session_expiry_max_s);
     }
     const bool is_normal = packet->reason == mqtt::Reason::success;
     detach(connection, is_normal ? WillAction::drop : WillAction::publish,
@@ -67,6 +67,7 @@ void Broker::on_closed(Connection& connection) {
     context_.wheel.stop(client.timer);
     client.tail.clear(context_.heap);
     free_limits(client);
+    terms_.leave(client.terms);
     client.~MqttConnection();
 }
 
@@ -152,7 +153,12 @@ void Broker::publish_will(Session& session) {
     sessions_.drop_will(session);
     Message message = will.message->read();
     if (will.has_expiry) message.expires = context_.now + Duration::s(will.expiry_s);
-    router_.publish(message);
+    // Its topic may have been denied since it was accepted.
+    if (access_.may_publish(message.topic)) {
+        router_.publish(message);
+    } else {
+        context_.counters.publishes_denied.add();
+    }
     store_.release(*will.message);
 }
 

@@ -11,7 +11,7 @@ bool Broker::on_publish(Connection& connection, const mqtt::FixedHeader& header,
     MqttConnection& client = mqtt_of(connection);
     auto packet = mqtt::decode_publish(client.version, header.flags, body);
     if (!packet) return fail(connection, packet.error());
-    mqtt::Reason reason = check_publish(*packet);
+    mqtt::Reason reason = check_publish(terms_of(client), *packet);
     if (reason == mqtt::Reason::success) reason = resolve_alias(client, *packet);
     if (reason != mqtt::Reason::success) return fail(connection, reason);
     context_.counters.publishes_received.add();
@@ -28,10 +28,9 @@ bool Broker::on_publish(Connection& connection, const mqtt::FixedHeader& header,
 }
 
 // Faults that end the connection.
-mqtt::Reason Broker::check_publish(const mqtt::Publish& packet) const {
-    const MqttLimits& limits = context_.config.mqtt;
-    if (static_cast<uint8_t>(packet.qos) > limits.maximum_qos) return mqtt::Reason::qos_not_supported;
-    if (packet.retain && !limits.retain_available) return mqtt::Reason::retain_not_supported;
+mqtt::Reason Broker::check_publish(const Terms& terms, const mqtt::Publish& packet) {
+    if (static_cast<uint8_t>(packet.qos) > terms.maximum_qos) return mqtt::Reason::qos_not_supported;
+    if (packet.retain && !terms.retain_available) return mqtt::Reason::retain_not_supported;
     // A client never sends subscription identifiers (3.3.4-6).
     if (packet.properties.subscription_ids.any()) return mqtt::Reason::protocol_error;
     return mqtt::Reason::success;
@@ -41,7 +40,7 @@ mqtt::Reason Broker::check_publish(const mqtt::Publish& packet) const {
 mqtt::Reason Broker::resolve_alias(MqttConnection& client, mqtt::Publish& packet) {
     const uint16_t number = packet.properties.topic_alias;
     if (number == 0) return mqtt::Reason::success;
-    const uint16_t maximum = context_.config.mqtt.topic_alias_maximum;
+    const uint16_t maximum = terms_of(client).topic_alias_maximum;
     if (number > maximum) return mqtt::Reason::topic_alias_invalid;
     if (client.limits == nullptr) {
         void* memory = context_.heap.try_allocate(sizeof(ClientLimits));
@@ -79,7 +78,7 @@ bool Broker::on_publish_twice(Connection& connection, const mqtt::Publish& packe
     is_known = session.extras != nullptr && session.extras->received_qos2.contains(packet.packet_id);
     if (is_known) return true;
     const uint32_t open = session.extras == nullptr ? 0 : session.extras->received_qos2.count();
-    if (client.is_v5() && open >= context_.config.mqtt.receive_maximum) {
+    if (client.is_v5() && open >= terms_of(client).receive_maximum) {
         return fail(connection, mqtt::Reason::receive_maximum_exceeded);
     }
     return true;

@@ -8,7 +8,7 @@ bool Broker::on_subscribe(Connection& connection, Bytes body) {
     MqttConnection& client = mqtt_of(connection);
     const auto packet = mqtt::decode_subscribe(client.version, body);
     if (!packet) return fail(connection, packet.error());
-    if (packet->subscription_id && !context_.config.mqtt.subscription_identifiers_available) {
+    if (packet->subscription_id && !terms_of(client).subscription_identifiers_available) {
         return fail(connection, mqtt::Reason::subscription_identifiers_not_supported);
     }
     Session& session = *client.session;
@@ -35,11 +35,11 @@ bool Broker::send_suback(Connection& connection, const PendingSuback& suback) {
 
 // A filter that can't be granted fails alone (3.9.3).
 mqtt::Reason Broker::check_filter(const Session& session, const mqtt::SubscribeEntry& entry) const {
-    const MqttLimits& limits = context_.config.mqtt;
+    const Terms& terms = terms_of(mqtt_of(*session.connection));
     std::string_view inner = entry.filter;
     if (const auto shared = mqtt::parse_shared(entry.filter)) {
         if (shared->group.empty()) return mqtt::Reason::topic_filter_invalid;
-        if (!limits.shared_subscription_available) {
+        if (!terms.shared_subscription_available) {
             return mqtt::Reason::shared_subscriptions_not_supported;
         }
         inner = shared->filter;
@@ -47,12 +47,12 @@ mqtt::Reason Broker::check_filter(const Session& session, const mqtt::SubscribeE
     if (!mqtt::is_valid_filter(inner) || level_count(inner) > levels_max) {
         return mqtt::Reason::topic_filter_invalid;
     }
-    if (mqtt::has_wildcard(inner) && !limits.wildcard_subscription_available) {
+    if (mqtt::has_wildcard(inner) && !terms.wildcard_subscription_available) {
         return mqtt::Reason::wildcard_subscriptions_not_supported;
     }
     if (!access_.may_subscribe(inner)) return mqtt::Reason::not_authorized;
     if (!requests_.may_add(session)) return mqtt::Reason::quota_exceeded;
-    if (session.subscription_count >= context_.config.queues.subscriptions_per_session_max &&
+    if (session.subscription_count >= context_.live->queues.subscriptions_per_session_max &&
         index_.find(session, entry.filter) == nullptr) {
         return mqtt::Reason::quota_exceeded;
     }
@@ -61,13 +61,14 @@ mqtt::Reason Broker::check_filter(const Session& session, const mqtt::SubscribeE
 
 mqtt::Reason Broker::subscribe(Session& session, const mqtt::SubscribeEntry& entry,
                                uint32_t identifier, const std::shared_ptr<PendingSuback>& suback) {
-    const bool is_v5 = mqtt_of(*session.connection).is_v5();
+    const MqttConnection& client = mqtt_of(*session.connection);
+    const bool is_v5 = client.is_v5();
     const mqtt::Reason refusal = check_filter(session, entry);
     if (refusal != mqtt::Reason::success) {
         return is_v5 ? refusal : mqtt::Reason::unspecified_error;
     }
     mqtt::SubscriptionOptions options = entry.options;
-    options.qos = std::min(options.qos, static_cast<mqtt::Qos>(context_.config.mqtt.maximum_qos));
+    options.qos = std::min(options.qos, static_cast<mqtt::Qos>(terms_of(client).maximum_qos));
     const Grant grant = Grant::of(options, identifier);
     const auto [added, subscription] = index_.add(session, entry.filter, grant);
     if (added == SubscriptionIndex::Added::exhausted) {

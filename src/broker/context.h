@@ -7,7 +7,7 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "broker/counters.h"
-#include "millrace/config.h"
+#include "broker/live_config.h"
 #include "net/outbox.h"
 #include "runtime/block.h"
 #include "runtime/mailbox.h"
@@ -17,7 +17,7 @@
 namespace millrace {
 
 struct ShardContext {
-    const Config& config;
+    const LiveConfig* live;  // never null; changes between two turns
     Heap& heap;
     BlockPool& blocks;
     Outbox& outbox;

@@ -204,7 +204,7 @@ void Fanout::to_session(Session& session, const Delivery& delivery) {
 
 bool Fanout::has_room(const Connection& connection, uint32_t bytes) const {
     return connection.out.empty() || uint64_t{connection.out.bytes_queued()} + bytes <=
-                                         context_.config.queues.send_bytes_max;
+                                         context_.live->queues.send_bytes_max;
 }
 
 bool Fanout::push(Connection& connection, Slice slice) {
@@ -257,7 +257,7 @@ bool Fanout::window_open(const Session& session) const {
     const Inflight* inflight = session.extras == nullptr ? nullptr : &session.extras->inflight;
     const uint32_t open = inflight == nullptr ? 0 : inflight->count() - inflight->unsent_count();
     const uint32_t window = std::min<uint32_t>(mqtt_of(*session.connection).receive_maximum(),
-                                               context_.config.queues.inflight_max);
+                                               context_.live->queues.inflight_max);
     return open < window;
 }
 
@@ -334,7 +334,7 @@ void Fanout::wait(Session& session, const Delivery& delivery) {
         context_.counters.dropped_exhausted.add();
         return;
     }
-    const QueueLimits& limits = context_.config.queues;
+    const QueueLimits& limits = context_.live->queues;
     const uint32_t id = delivery.subscription_ids.size() == 1 ? delivery.subscription_ids[0] : 0;
     if (extras->waiting.would_exceed(limits.session_messages_max, limits.session_bytes_max,
                                      message->canonical_length) ||

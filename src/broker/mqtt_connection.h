@@ -4,6 +4,7 @@
 #pragma once
 
 #include "broker/session.h"
+#include "broker/terms.h"
 #include "net/stream_tail.h"
 
 namespace millrace {
@@ -46,8 +47,9 @@ struct MqttConnection {
     };
     uint16_t keep_alive_s = 0;       // 0: none
     mqtt::Version version = mqtt::Version::v5;
-    State state : 7 = State::awaiting_connect;
+    State state : 2 = State::awaiting_connect;
     bool is_held : 1 = false;        // what it sends waits in Broker::held_ until an answer is ready
+    uint8_t terms : TermsTable::index_bits = 0;  // what it was promised
 
     uint32_t maximum_packet_bytes() const {
         return limits == nullptr ? UINT32_MAX : limits->maximum_packet_bytes;
@@ -58,6 +60,7 @@ struct MqttConnection {
     bool is_v5() const { return version == mqtt::Version::v5; }
 };
 static_assert(sizeof(MqttConnection) == Connection::user_bytes);
+static_assert(static_cast<uint8_t>(MqttConnection::State::ended) < 1 << 2);
 
 inline MqttConnection& mqtt_of(Connection& connection) { return connection.as<MqttConnection>(); }
 

@@ -12,7 +12,7 @@ RetainedStore::~RetainedStore() {
 bool RetainedStore::set(const Message& message) {
     clear(message.topic);
     if (message.payload.empty()) return true;
-    const QueueLimits& limits = context_.config.queues;
+    const QueueLimits& limits = context_.live->queues;
     const uint32_t bytes = canonical_bytes(message);
     const uint64_t shards = context_.shard_count();
     if (messages_.count() >= (limits.retained_messages_max + shards - 1) / shards ||

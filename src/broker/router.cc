@@ -17,7 +17,7 @@ Routed Router::publish(Message message) {
     message.topic_hash = context_.hash(message.topic);
     const uint32_t home = context_.home_of(message.topic_hash);
     if (home == context_.self()) return route(message);
-    if (context_.mailbox.overflow_bytes(home) > context_.config.queues.mailbox_bytes_max) {
+    if (context_.mailbox.overflow_bytes(home) > context_.live->queues.mailbox_bytes_max) {
         return Routed::refused;
     }
     const PublishMail mail{MailKind::publish, 0, 0, canonical_bytes(message), message.expires,
@@ -73,7 +73,7 @@ Routed Router::route(const Message& message) {
 }
 
 void Router::post_deliver(uint32_t to, const Message& message, bool groups_only) {
-    if (context_.mailbox.overflow_bytes(to) > context_.config.queues.mailbox_bytes_max) {
+    if (context_.mailbox.overflow_bytes(to) > context_.live->queues.mailbox_bytes_max) {
         context_.counters.dropped_exhausted.add();
         return;
     }

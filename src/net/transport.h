@@ -55,10 +55,14 @@ struct TransportCounters {
 };
 
 template <class T>
-concept Transport = requires(T& net, Instant now, const Endpoint& local, const ConnectOptions& to) {
+concept Transport = requires(T& net, Instant now, Duration timeout, const Endpoint& local,
+                             const ConnectOptions& to) {
     // Accepts on `local`, with other shards beside it; returns the bound port (0 picks one).
     { net.listen(local) } -> std::same_as<Outcome<uint16_t>>;
     { net.stop_listening() } -> std::same_as<void>;
+    // How long sent data may go without progress before the peer counts as gone. Connections that
+    // are there follow, or keep what they had: the backend says which.
+    { net.set_send_timeout(timeout) } -> std::same_as<void>;
     // Null when a pool or the descriptor table is full.
     { net.connect(to) } -> std::same_as<Connection*>;
     // Waits for an event, a wake-up or `wait_until` (not at all when that has passed); returns

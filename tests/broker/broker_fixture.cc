@@ -6,8 +6,8 @@ static_assert(offsetof(TestClient, connection) == 0);
 
 BrokerFixture::BrokerFixture(const Config& given, uint64_t bytes_max)
     : ShardFixture(bytes_max, given) {
-    config.timeouts.sys_interval = std::chrono::milliseconds(0);
-    broker = std::make_unique<Broker>(BrokerParts{config, heap, blocks, outbox, wheel, mailbox,
+    live.timeouts.sys_interval = std::chrono::milliseconds(0);
+    broker = std::make_unique<Broker>(BrokerParts{live, heap, blocks, outbox, wheel, mailbox,
                                                   ledger, counters, pressure, nullptr,
                                                   HashKey{0x5eed}, 7});
 }

@@ -31,14 +31,14 @@ constexpr uint64_t shard_bytes_max = uint64_t{256} << 20;
 struct Shard {
     explicit Shard(MailMesh& mesh, uint32_t self, uint64_t bytes_max = shard_bytes_max,
                    const Config& given = {})
-        : config(given),
+        : live(live_config_of(given)),
           arena(make_shard_arena(bytes_max)),
           heap(*arena, ledger),
           blocks(heap, ledger),
           outbox(heap, blocks),
           wheel(start),
           mailbox(mesh, self),
-          context{config,  heap,   blocks,   outbox, wheel,
+          context{&live,   heap,   blocks,   outbox, wheel,
                   mailbox, ledger, counters, {0x5eed}, Prng(1), start} {}
 
     uint64_t objects(std::string_view line) { return ledger.line(line).objects.read(); }
@@ -55,7 +55,7 @@ struct Shard {
     // Far enough from zero that nothing depends on it.
     static constexpr Instant start = Instant::at_ms(1'000'000);
 
-    Config config;
+    LiveConfig live;
     Ledger ledger;
     std::unique_ptr<Arena> arena;
     Heap heap;

@@ -47,6 +47,7 @@ public:
     // net/transport.h
     Outcome<uint16_t> listen(const Endpoint& local) { return local.port; }
     void stop_listening() {}
+    void set_send_timeout(Duration) {}
     Connection* connect(const ConnectOptions&) { return nullptr; }  // the table is always full
     std::span<const Event> poll(Instant now);
     void flush(Instant now);

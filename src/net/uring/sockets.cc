@@ -61,9 +61,7 @@ Outcome<Listening> open_listening(const Endpoint& local, const ListenSettings& s
         set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) &&
         set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) &&
         set_send_bytes(descriptor, settings.send_bytes) &&
-        (settings.send_timeout_ms == 0 ||
-         set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT,
-                    static_cast<int>(settings.send_timeout_ms))) &&
+        set_send_timeout(descriptor, settings.send_timeout_ms) &&
         ::bind(descriptor, address->get(), address->bytes) == 0 &&
         ::listen(descriptor, static_cast<int>(settings.backlog)) == 0 &&
         ::getsockname(descriptor, address->get(), &address->bytes) == 0;
@@ -74,6 +72,11 @@ Outcome<Listening> open_listening(const Endpoint& local, const ListenSettings& s
                                       ": " + std::strerror(error));
     }
     return Listening{descriptor, address->port()};
+}
+
+bool set_send_timeout(int descriptor, uint32_t timeout_ms) {
+    // 0 is the kernel's own limit, and what a new socket has.
+    return set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout_ms));
 }
 
 int open_client(const SocketAddress& remote, const std::string& source_host, uint32_t send_bytes) {

@@ -37,6 +37,10 @@ struct Listening {
 // Shares its port with other shards (SO_REUSEPORT); accepted sockets inherit TCP_NODELAY.
 Outcome<Listening> open_listening(const Endpoint& local, const ListenSettings& settings);
 
+// Of a listening socket, for those that it will accept; those accepted before keep theirs.
+// False when the kernel refuses.
+bool set_send_timeout(int descriptor, uint32_t timeout_ms);
+
 // A socket ready to connect to `remote`; -1 when descriptors or memory have run out, or when
 // source_host can't be bound.
 int open_client(const SocketAddress& remote, const std::string& source_host, uint32_t send_bytes);

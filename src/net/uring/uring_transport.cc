@@ -143,6 +143,14 @@ void UringTransport::stop_listening() {
     }
 }
 
+void UringTransport::set_send_timeout(Duration timeout) {
+    for (const auto& listener : listeners_) {
+        if (listener->descriptor >= 0) {
+            uring::set_send_timeout(listener->descriptor, static_cast<uint32_t>(timeout.to_ms()));
+        }
+    }
+}
+
 Connection* UringTransport::connect(const ConnectOptions& options) {
     const Result<SocketAddress> remote = parse_address(options.remote);
     if (!remote || slots_used_ >= slots_) return nullptr;

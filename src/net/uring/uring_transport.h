@@ -65,6 +65,7 @@ public:
 
     Outcome<uint16_t> listen(const Endpoint& local);
     void stop_listening();
+    void set_send_timeout(Duration timeout);  // of those accepted from here on
     Connection* connect(const ConnectOptions& options);
     std::span<const Event> poll(Instant wait_until);
     void flush(Instant now);
