@@ -1,5 +1,5 @@
 // A broker inside your own program.
-// Owned by: you. create() -> start() -> [publish(), stats()] -> [drain()] -> stop(), or let the
+// Owned by: you. create() -> start() -> [publish(), stats(), reload()] -> [drain()] -> stop(), or let the
 //           destructor stop.
 // Thread:   every method from any thread, but start() and stop() from one at a time.
 // Not here: hooks into authentication and authorisation.
@@ -19,6 +19,21 @@
 #include "millrace/stats.h"
 
 namespace millrace {
+
+// A key whose value differs between the configuration in force and another. Values as the file has
+// them, long ones cut: "1024", "true", "\"uring\"", "[\"secret/#\"]".
+struct ConfigChange {
+    std::string key;       // "mqtt.maximum_qos"
+    std::string in_force;  // before the reload
+    std::string wanted;
+};
+
+// What Server::reload() did.
+struct ReloadResult {
+    std::optional<Error> error;         // set when the configuration isn't valid: nothing changed
+    std::vector<ConfigChange> changed;  // `wanted` is in force now
+    std::vector<ConfigChange> refused;  // can't change while a server exists: `in_force` stays
+};
 
 class Server {
 public:
@@ -56,6 +71,14 @@ public:
 
     // At any time until the destructor.
     virtual Stats stats() const = 0;
+
+    // Takes the values of `wanted` as far as keys can change while the server runs, without losing a
+    // connection or a message. The others are refused, by name; they need a new server. A
+    // configuration that isn't valid changes nothing at all. What each key concerns stands with it
+    // in config.h: what a client was promised in its CONNACK goes on holding for its connection.
+    // From any thread, before start() as well. Returns when every shard works with the new values; a
+    // shard that doesn't come round within two seconds takes them with its next turn.
+    virtual ReloadResult reload(const Config& wanted) = 0;
 
     // Asks every shard to write its network's state and counters to the log, at its next turn.
     virtual void log_state() = 0;

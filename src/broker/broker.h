@@ -76,9 +76,10 @@ public:
     // Tells MQTT 5.0 clients "server shutting down", or where to go instead if drain.server_reference
     // says so, and closes every connection when its output is sent.
     void begin_shutdown();
-    // The same for one connection after the other, at this shard's part of drain.rate, which isn't
-    // 0; the others are served on. Once, in a turn. begin_shutdown() cuts it short.
-    void begin_drain();
+    // The same for one connection after the other, at this shard's part of `rate`, in connections a
+    // second of all shards and not 0; the others are served on. Once, in a turn. begin_shutdown()
+    // cuts it short.
+    void begin_drain(uint32_t rate);
     // Everybody has been told, and nobody can come any more.
     bool has_shed_all() const;
     // Counts what waits in sessions and has no client to go to. Once, when the loop has ended.

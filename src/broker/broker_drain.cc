@@ -30,21 +30,21 @@ constexpr Duration idle_look = Duration::ms(50);   // when nobody is there to be
 }  // namespace
 
 mqtt::Reason Broker::goodbye_reason() const {
-    return context_.config.drain.server_reference.empty() ? mqtt::Reason::server_shutting_down
+    return context_.live->drain.server_reference.empty() ? mqtt::Reason::server_shutting_down
                                                           : mqtt::Reason::use_another_server;
 }
 
 // A CONNACK has no "shutting down" (3.2.2.2).
 mqtt::Reason Broker::refusal_of_newcomers() const {
-    return context_.config.drain.server_reference.empty() ? mqtt::Reason::server_unavailable
+    return context_.live->drain.server_reference.empty() ? mqtt::Reason::server_unavailable
                                                           : mqtt::Reason::use_another_server;
 }
 
-void Broker::begin_drain() {
+void Broker::begin_drain(uint32_t rate) {
     MR_ASSERT(drain_ == nullptr);
     MR_ASSERT(!shutting_down_);
-    drain_ = std::make_unique<Drain>(ShedPace(context_.now, context_.config.drain.rate,
-                                              context_.self(), context_.shard_count()));
+    drain_ = std::make_unique<Drain>(ShedPace(context_.now, rate, context_.self(),
+                                              context_.shard_count()));
     drain_->timer.kind = static_cast<uint8_t>(TimerKind::drain);
     context_.wheel.start(drain_->timer, drain_->pace.next_due());
 }
@@ -99,7 +99,7 @@ void Broker::begin_leaving(Connection& connection) {
 }
 
 Duration Broker::drain_time() const {
-    return Duration::ms(context_.config.timeouts.drain.count());
+    return Duration::ms(context_.live->timeouts.drain.count());
 }
 
 // For all that have had their turn since the last one left; when that is back.

@@ -39,7 +39,7 @@ public:
     bool send_with_text(Connection& connection, mqtt::Version version, Packet packet,
                         uint32_t packet_bytes_max) {
         if (packet.reason == mqtt::Reason::use_another_server) {
-            packet.server_reference = context_.config.drain.server_reference;
+            packet.server_reference = context_.live->drain.server_reference;
             if (mqtt::encoded_bytes(version, packet) > packet_bytes_max) {
                 packet.server_reference.reset();
             }

@@ -12,10 +12,11 @@ struct LiveConfig {
     MqttLimits mqtt;  // what a CONNACK promises goes by terms.h, not by this
     QueueLimits queues;
     Timeouts timeouts;
+    DrainOptions drain;
 };
 
 inline LiveConfig live_config_of(const Config& config) {
-    return {config.mqtt, config.queues, config.timeouts};
+    return {config.mqtt, config.queues, config.timeouts, config.drain};
 }
 
 }  // namespace millrace

@@ -47,7 +47,7 @@ struct MqttConnection {
     };
     uint16_t keep_alive_s = 0;       // 0: none
     mqtt::Version version = mqtt::Version::v5;
-    State state : 2 = State::awaiting_connect;
+    State state : 3 = State::awaiting_connect;
     bool is_held : 1 = false;        // what it sends waits in Broker::held_ until an answer is ready
     uint8_t terms : TermsTable::index_bits = 0;  // what it was promised
 
@@ -60,7 +60,7 @@ struct MqttConnection {
     bool is_v5() const { return version == mqtt::Version::v5; }
 };
 static_assert(sizeof(MqttConnection) == Connection::user_bytes);
-static_assert(static_cast<uint8_t>(MqttConnection::State::ended) < 1 << 2);
+static_assert(static_cast<uint8_t>(MqttConnection::State::ended) < 1 << 3);
 
 inline MqttConnection& mqtt_of(Connection& connection) { return connection.as<MqttConnection>(); }
 

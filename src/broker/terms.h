@@ -45,7 +45,7 @@ static_assert(sizeof(Terms) == 32);
 
 class TermsTable {
 public:
-    static constexpr uint32_t index_bits = 5;  // of a connection
+    static constexpr uint32_t index_bits = 4;  // of a connection
     static constexpr uint32_t count_max = 1u << index_bits;
 
     explicit TermsTable(const Terms& first) : newest_index_(0), wanted_(first) {

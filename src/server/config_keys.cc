@@ -139,19 +139,62 @@ bool put_log_format(Config& config, std::string_view text) {
     return text == "text" || text == "json";
 }
 
+constexpr ConfigKey live(ConfigKey key) {
+    key.live = true;
+    return key;
+}
+
+using Texts = std::vector<std::string>;
+
 constexpr ConfigKey text(std::string_view name, std::string_view accepted,
-                         bool (*put)(Config&, std::string_view)) {
-    return {.name = name, .kind = KeyKind::text, .accepted_text = accepted, .put = put};
+                         bool (*put)(Config&, std::string_view), Texts (*get)(const Config&)) {
+    return {.name = name,
+            .kind = KeyKind::text,
+            .accepted_text = accepted,
+            .put = put,
+            .texts = get};
 }
 
 constexpr ConfigKey texts(std::string_view name, std::string_view accepted,
-                          bool (*put)(Config&, std::string_view), void (*clear)(Config&)) {
+                          bool (*put)(Config&, std::string_view), void (*clear)(Config&),
+                          Texts (*get)(const Config&)) {
     return {.name = name,
             .kind = KeyKind::texts,
             .accepted_text = accepted,
             .put = put,
-            .clear = clear};
+            .clear = clear,
+            .texts = get};
 }
+
+Texts listen_texts(const Config& config) {
+    Texts texts;
+    for (const ListenAddress& address : config.listen) texts.push_back(to_text(address));
+    return texts;
+}
+
+Texts cpus_texts(const Config& config) {
+    std::string list;
+    for (const uint32_t cpu : config.shards.cpus) {
+        list += fmt::format("{}{}", list.empty() ? "" : ",", cpu);
+    }
+    return {list};
+}
+
+Texts huge_pages_texts(const Config& config) {
+    return {config.shards.huge_pages == HugePagesMode::off ? "off" : "when_available"};
+}
+
+// Of a text, or of a list of texts, in [dpdk].
+template <auto Field>
+Texts dpdk_texts(const Config& config) {
+    const auto& value = config.dpdk.*Field;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, Texts>) {
+        return value;
+    } else {
+        return {value};
+    }
+}
+
 
 constexpr auto mqtt_part = &Config::mqtt;
 constexpr auto queues_part = &Config::queues;
@@ -175,53 +218,63 @@ constexpr uint64_t day_ms = 24 * 3'600'000;
 // Ring sizes end where the kernel's do: IORING_MAX_ENTRIES is 32,768, a completion queue may have
 // twice that. A packet of MQTT ends at 268,435,460 bytes (5.0, 2.1.4).
 constexpr std::array keys{
-    texts("listen", listen_accepted, put_listen, [](Config& config) { config.listen.clear(); }),
-    text("net", "\"uring\" or \"dpdk\"", put_net),
+    texts("listen", listen_accepted, put_listen, [](Config& config) { config.listen.clear(); },
+          listen_texts),
+    text("net", "\"uring\" or \"dpdk\"", put_net,
+         [](const Config& config) { return Texts{config.net}; }),
 
-    integer<mqtt_part, &M::receive_maximum>("mqtt.receive_maximum", 1, 65'535),
-    integer<mqtt_part, &M::topic_alias_maximum>("mqtt.topic_alias_maximum", 0, 65'535),
-    integer<mqtt_part, &M::maximum_qos>("mqtt.maximum_qos", 0, 2),
-    boolean<mqtt_part, &M::retain_available>("mqtt.retain_available"),
-    integer<mqtt_part, &M::maximum_packet_bytes>("mqtt.maximum_packet_bytes", 64, 268'435'460),
-    integer<mqtt_part, &M::keep_alive_max_s>("mqtt.keep_alive_max_s", 0, 65'535),
-    integer<mqtt_part, &M::session_expiry_max_s>("mqtt.session_expiry_max_s", 0, 0xffff'ffff),
-    boolean<mqtt_part, &M::wildcard_subscription_available>("mqtt.wildcard_subscription_available"),
-    boolean<mqtt_part, &M::shared_subscription_available>("mqtt.shared_subscription_available"),
-    boolean<mqtt_part, &M::subscription_identifiers_available>(
-        "mqtt.subscription_identifiers_available"),
-    texts("mqtt.denied_filters", "valid topic filters that aren't shared ones", put_denied_filter,
-          [](Config& config) { config.mqtt.denied_filters.clear(); }),
+    live(integer<mqtt_part, &M::receive_maximum>("mqtt.receive_maximum", 1, 65'535)),
+    live(integer<mqtt_part, &M::topic_alias_maximum>("mqtt.topic_alias_maximum", 0, 65'535)),
+    live(integer<mqtt_part, &M::maximum_qos>("mqtt.maximum_qos", 0, 2)),
+    live(boolean<mqtt_part, &M::retain_available>("mqtt.retain_available")),
+    live(
+        integer<mqtt_part, &M::maximum_packet_bytes>("mqtt.maximum_packet_bytes", 64, 268'435'460)),
+    live(integer<mqtt_part, &M::keep_alive_max_s>("mqtt.keep_alive_max_s", 0, 65'535)),
+    live(
+        integer<mqtt_part, &M::session_expiry_max_s>("mqtt.session_expiry_max_s", 0, 0xffff'ffff)),
+    live(boolean<mqtt_part, &M::wildcard_subscription_available>(
+        "mqtt.wildcard_subscription_available")),
+    live(boolean<mqtt_part, &M::shared_subscription_available>(
+        "mqtt.shared_subscription_available")),
+    live(boolean<mqtt_part, &M::subscription_identifiers_available>(
+        "mqtt.subscription_identifiers_available")),
+    live(texts("mqtt.denied_filters", "valid topic filters that aren't shared ones",
+               put_denied_filter, [](Config& config) { config.mqtt.denied_filters.clear(); },
+               [](const Config& config) { return config.mqtt.denied_filters; })),
 
-    integer<queues_part, &Q::send_bytes_max>("queues.send_bytes_max", 4 * ki, gi),
-    integer<queues_part, &Q::inflight_max>("queues.inflight_max", 1, 65'535),
-    integer<queues_part, &Q::session_messages_max>("queues.session_messages_max", 0, 10'000'000),
-    integer<queues_part, &Q::session_bytes_max>("queues.session_bytes_max", 0, 64 * gi),
-    integer<queues_part, &Q::retained_messages_max>("queues.retained_messages_max", 0,
-                                                    1'000'000'000),
-    integer<queues_part, &Q::retained_bytes_max>("queues.retained_bytes_max", 0, 1'024 * gi),
-    integer<queues_part, &Q::mailbox_bytes_max>("queues.mailbox_bytes_max", 64 * ki, 64 * gi),
-    integer<queues_part, &Q::subscriptions_per_session_max>("queues.subscriptions_per_session_max",
-                                                            1, 1'000'000),
+    live(integer<queues_part, &Q::send_bytes_max>("queues.send_bytes_max", 4 * ki, gi)),
+    live(integer<queues_part, &Q::inflight_max>("queues.inflight_max", 1, 65'535)),
+    live(integer<queues_part, &Q::session_messages_max>("queues.session_messages_max", 0,
+                                                        10'000'000)),
+    live(integer<queues_part, &Q::session_bytes_max>("queues.session_bytes_max", 0, 64 * gi)),
+    live(integer<queues_part, &Q::retained_messages_max>("queues.retained_messages_max", 0,
+                                                         1'000'000'000)),
+    live(integer<queues_part, &Q::retained_bytes_max>("queues.retained_bytes_max", 0, 1'024 * gi)),
+    live(integer<queues_part, &Q::mailbox_bytes_max>("queues.mailbox_bytes_max", 64 * ki, 64 * gi)),
+    live(integer<queues_part, &Q::subscriptions_per_session_max>(
+        "queues.subscriptions_per_session_max", 1, 1'000'000)),
 
-    integer<timeouts_part, &T::connect>("timeouts.connect_ms", 1, 3'600'000),
-    integer<timeouts_part, &T::send_stall>("timeouts.send_stall_ms", 1, day_ms),
-    integer<timeouts_part, &T::drain>("timeouts.drain_ms", 0, 600'000),
-    or_zero(integer<timeouts_part, &T::sys_interval>("timeouts.sys_interval_ms", 10, day_ms)),
+    live(integer<timeouts_part, &T::connect>("timeouts.connect_ms", 1, 3'600'000)),
+    live(integer<timeouts_part, &T::send_stall>("timeouts.send_stall_ms", 1, day_ms)),
+    live(integer<timeouts_part, &T::drain>("timeouts.drain_ms", 0, 600'000)),
+    live(or_zero(integer<timeouts_part, &T::sys_interval>("timeouts.sys_interval_ms", 10, day_ms))),
 
-    integer<drain_part, &R::rate>("drain.rate", 0, 10'000'000),
-    text("drain.server_reference",
-         "UTF-8 without control characters, at most 1024 bytes, such as "
-         "\"broker-2.example.net:1883\"; or \"\"",
-         put_server_reference),
+    live(integer<drain_part, &R::rate>("drain.rate", 0, 10'000'000)),
+    live(text("drain.server_reference",
+              "UTF-8 without control characters, at most 1024 bytes, such as "
+              "\"broker-2.example.net:1883\"; or \"\"",
+              put_server_reference,
+              [](const Config& config) { return Texts{config.drain.server_reference}; })),
 
     integer<shards_part, &S::count>("shards.count", 0, 64),
-    text("shards.cpus", "a list of different cores such as \"0-3,8\", at most 64", put_cpus),
+    text("shards.cpus", "a list of different cores such as \"0-3,8\", at most 64", put_cpus,
+         cpus_texts),
     integer<shards_part, &S::connections_max>("shards.connections_max", 1, 20'000'000),
     or_zero(
         integer<shards_part, &S::memory_bytes_max>("shards.memory_bytes_max", 8 * mi, 16'384 * gi)),
-    text("shards.huge_pages", "\"off\" or \"when_available\"", put_huge_pages),
-    integer<shards_part, &S::spin_max>("shards.spin_max_us", 0, 1'000'000),
-    boolean<shards_part, &S::always_spin>("shards.always_spin"),
+    text("shards.huge_pages", "\"off\" or \"when_available\"", put_huge_pages, huge_pages_texts),
+    live(integer<shards_part, &S::spin_max>("shards.spin_max_us", 0, 1'000'000)),
+    live(boolean<shards_part, &S::always_spin>("shards.always_spin")),
     power_of_two(
         integer<shards_part, &S::mailbox_ring_bytes>("shards.mailbox_ring_bytes", 4 * ki, gi)),
 
@@ -240,17 +293,23 @@ constexpr std::array keys{
     text("dpdk.device",
          "a PCI address such as \"0000:03:00.0\", or a virtual device such as "
          "\"net_af_packet0,iface=v0\"",
-         put_dpdk_device),
+         put_dpdk_device, dpdk_texts<&D::device>),
     texts("dpdk.eal_arguments", "arguments of DPDK's own such as \"--log-level=*:info\"",
-          put_dpdk_eal_argument, [](Config& config) { config.dpdk.eal_arguments.clear(); }),
-    text("dpdk.mac", "an address of one station such as \"02:00:00:00:00:01\"", put_dpdk_mac),
+          put_dpdk_eal_argument, [](Config& config) { config.dpdk.eal_arguments.clear(); },
+          dpdk_texts<&D::eal_arguments>),
+    text("dpdk.mac", "an address of one station such as \"02:00:00:00:00:01\"", put_dpdk_mac,
+         dpdk_texts<&D::mac>),
     texts("dpdk.addresses", "an address with its prefix such as \"10.0.0.1/24\", at most 64",
-          put_dpdk_address, [](Config& config) { config.dpdk.addresses.clear(); }),
+          put_dpdk_address, [](Config& config) { config.dpdk.addresses.clear(); },
+          dpdk_texts<&D::addresses>),
     texts("dpdk.source_ranges", "a range of addresses such as \"10.0.1.0/24\", at most 64",
-          put_dpdk_source_range, [](Config& config) { config.dpdk.source_ranges.clear(); }),
-    text("dpdk.gateway", "an IPv4 address", put_dpdk_gateway),
-    text("dpdk.gateway_ipv6", "an IPv6 address", put_dpdk_gateway_ipv6),
-    text("dpdk.vlan", "\"untagged\", \"pass_through\", or \"1\" to \"4094\"", put_dpdk_vlan),
+          put_dpdk_source_range, [](Config& config) { config.dpdk.source_ranges.clear(); },
+          dpdk_texts<&D::source_ranges>),
+    text("dpdk.gateway", "an IPv4 address", put_dpdk_gateway, dpdk_texts<&D::gateway>),
+    text("dpdk.gateway_ipv6", "an IPv6 address", put_dpdk_gateway_ipv6,
+         dpdk_texts<&D::gateway_ipv6>),
+    text("dpdk.vlan", "\"untagged\", \"pass_through\", or \"1\" to \"4094\"", put_dpdk_vlan,
+         dpdk_texts<&D::vlan>),
     integer<dpdk_part, &D::mtu>("dpdk.mtu", 576, 9'000),
     integer<dpdk_part, &D::queues>("dpdk.queues", 0, 64),
     boolean<dpdk_part, &D::huge_pages>("dpdk.huge_pages"),
@@ -259,10 +318,10 @@ constexpr std::array keys{
     integer<dpdk_part, &D::transmit_descriptors>("dpdk.transmit_descriptors", 64, 32'768),
     or_zero(integer<dpdk_part, &D::buffers>("dpdk.buffers", 1'024, 16'777'216)),
     integer<dpdk_part, &D::copy_bytes_max>("dpdk.copy_bytes_max", 0, 1'024),
-    text("dpdk.idle", "\"spin\", \"pause\" or \"sleep\"", put_dpdk_idle),
+    text("dpdk.idle", "\"spin\", \"pause\" or \"sleep\"", put_dpdk_idle, dpdk_idle_texts),
     integer<dpdk_part, &D::idle_spin>("dpdk.idle_spin_us", 0, 1'000'000),
     integer<dpdk_part, &D::idle_sleep>("dpdk.idle_sleep_us", 1, 100'000),
-    text("dpdk.congestion", "\"cubic\" or \"reno\"", put_dpdk_congestion),
+    text("dpdk.congestion", "\"cubic\" or \"reno\"", put_dpdk_congestion, dpdk_congestion_texts),
     integer<dpdk_part, &D::receive_window_bytes>("dpdk.receive_window_bytes", 4 * ki, gi),
     or_zero(integer<dpdk_part, &D::keepalive_idle>("dpdk.keepalive_idle_s", 1, 86'400)),
     integer<dpdk_part, &D::time_wait>("dpdk.time_wait_ms", 1, 240'000),
@@ -271,11 +330,18 @@ constexpr std::array keys{
     integer<dpdk_part, &D::half_open_cookies_from>("dpdk.half_open_cookies_from", 0, 1'000'000),
     integer<dpdk_part, &D::half_open_per_source_max>("dpdk.half_open_per_source_max", 1, 65'535),
     integer<dpdk_part, &D::neighbor_count_max>("dpdk.neighbor_count_max", 16, 1'000'000),
-    text("dpdk.capture_path", "the path of a file to write", put_dpdk_capture_path),
+    text("dpdk.capture_path", "the path of a file to write", put_dpdk_capture_path,
+         dpdk_texts<&D::capture_path>),
     integer<dpdk_part, &D::capture_bytes_max>("dpdk.capture_bytes_max", 64 * ki, 1'024 * gi),
 
-    text("log.level", "\"debug\", \"info\", \"warning\" or \"error\"", put_log_level),
-    text("log.format", "\"text\" or \"json\"", put_log_format),
+    live(text("log.level", "\"debug\", \"info\", \"warning\" or \"error\"", put_log_level,
+              [](const Config& config) {
+                  return Texts{std::string(log_level_name(config.log.level))};
+              })),
+    live(text("log.format", "\"text\" or \"json\"", put_log_format,
+              [](const Config& config) {
+                  return Texts{config.log.format == LogFormat::json ? "json" : "text"};
+              })),
 };
 
 }  // namespace
@@ -337,6 +403,38 @@ bool put_config_value(Config& config, const ConfigKey& key, std::string_view val
             return key.put(config, value);
     }
     MR_UNREACHABLE();
+}
+
+std::string value_text(const ConfigKey& key, const Config& config) {
+    constexpr size_t shown_max = 300;
+    switch (key.kind) {
+        case KeyKind::integer:
+            return std::to_string(key.get(config));
+        case KeyKind::boolean:
+            return key.get(config) != 0 ? "true" : "false";
+        case KeyKind::text:
+            return quoted(key.texts(config).front());
+        case KeyKind::texts: {
+            std::string list = "[";
+            for (const std::string& text : key.texts(config)) {
+                if (list.size() > shown_max) return list + ", ...]";
+                list += (list.size() > 1 ? ", " : "") + quoted(text);
+            }
+            return list + "]";
+        }
+    }
+    MR_UNREACHABLE();
+}
+
+bool has_same_value(const ConfigKey& key, const Config& left, const Config& right) {
+    if (key.get != nullptr) return key.get(left) == key.get(right);
+    return key.texts(left) == key.texts(right);
+}
+
+void copy_value(const ConfigKey& key, const Config& from, Config& to) {
+    if (key.get != nullptr) return key.set(to, key.get(from));
+    if (key.clear != nullptr) key.clear(to);
+    for (const std::string& text : key.texts(from)) MR_ASSERT(key.put(to, text));
 }
 
 std::string quoted(std::string_view text) {

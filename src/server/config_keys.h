@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "millrace/config.h"
@@ -26,6 +27,9 @@ enum class KeyKind : uint8_t {
 struct ConfigKey {
     std::string_view name;
     KeyKind kind;
+    // A running server takes another value (Server::reload()). Whom the change concerns, and why
+    // the others can't: the table in README.md.
+    bool live = false;
 
     // Of integers and booleans.
     uint64_t smallest = 0;
@@ -40,6 +44,7 @@ struct ConfigKey {
     // Sets a text, or adds one to a list; false when the text isn't accepted.
     bool (*put)(Config&, std::string_view) = nullptr;
     void (*clear)(Config&) = nullptr;  // lists only
+    std::vector<std::string> (*texts)(const Config&) = nullptr;  // one, but for lists
 };
 
 std::span<const ConfigKey> config_keys();
@@ -52,6 +57,11 @@ std::string accepted_values(const ConfigKey& key);
 // Sets a key from its text as the command line has it, or adds to a list; false when it isn't
 // accepted.
 bool put_config_value(Config& config, const ConfigKey& key, std::string_view value);
+// As a message shows it: 1024, true, "uring", ["a/#", "b"]. Not too long.
+std::string value_text(const ConfigKey& key, const Config& config);
+bool has_same_value(const ConfigKey& key, const Config& left, const Config& right);
+// `from` is valid.
+void copy_value(const ConfigKey& key, const Config& from, Config& to);
 // A value for a message: quoted, in one line and not too long.
 std::string quoted(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "server/backends.h"
 
@@ -104,11 +105,17 @@ std::optional<ConfigFault> listen_fault(const Config& config,
     return std::nullopt;
 }
 
-bool put_enumerated(std::string_view text, std::initializer_list<std::string_view> names,
-                    size_t& index) {
+constexpr std::string_view idle_names[] = {"spin", "pause", "sleep"};
+constexpr std::string_view congestion_names[] = {"cubic", "reno"};
+
+bool put_enumerated(std::string_view text, std::span<const std::string_view> names, size_t& index) {
     const auto found = std::find(names.begin(), names.end(), text);
     index = static_cast<size_t>(found - names.begin());
     return found != names.end();
+}
+
+std::string name_of(std::span<const std::string_view> names, size_t index) {
+    return index < names.size() ? std::string(names[index]) : std::to_string(index);
 }
 
 }  // namespace
@@ -158,14 +165,14 @@ bool put_dpdk_vlan(Config& config, std::string_view text) {
 
 bool put_dpdk_idle(Config& config, std::string_view text) {
     size_t index = 0;
-    if (!put_enumerated(text, {"spin", "pause", "sleep"}, index)) return false;
+    if (!put_enumerated(text, idle_names, index)) return false;
     config.dpdk.idle = static_cast<DpdkIdle>(index);
     return true;
 }
 
 bool put_dpdk_congestion(Config& config, std::string_view text) {
     size_t index = 0;
-    if (!put_enumerated(text, {"cubic", "reno"}, index)) return false;
+    if (!put_enumerated(text, congestion_names, index)) return false;
     config.dpdk.congestion = static_cast<DpdkCongestion>(index);
     return true;
 }
@@ -173,6 +180,14 @@ bool put_dpdk_congestion(Config& config, std::string_view text) {
 bool put_dpdk_capture_path(Config& config, std::string_view text) {
     config.dpdk.capture_path = text;
     return is_plain(text);
+}
+
+std::vector<std::string> dpdk_idle_texts(const Config& config) {
+    return {name_of(idle_names, static_cast<size_t>(config.dpdk.idle))};
+}
+
+std::vector<std::string> dpdk_congestion_texts(const Config& config) {
+    return {name_of(congestion_names, static_cast<size_t>(config.dpdk.congestion))};
 }
 
 std::optional<VlanSetting> parse_vlan(std::string_view text) {

@@ -28,6 +28,9 @@ bool put_dpdk_vlan(Config& config, std::string_view text);
 bool put_dpdk_idle(Config& config, std::string_view text);
 bool put_dpdk_congestion(Config& config, std::string_view text);
 bool put_dpdk_capture_path(Config& config, std::string_view text);
+// As ConfigKey::texts.
+std::vector<std::string> dpdk_idle_texts(const Config& config);
+std::vector<std::string> dpdk_congestion_texts(const Config& config);
 
 std::optional<VlanSetting> parse_vlan(std::string_view text);
 std::vector<IpPrefix> parse_prefixes(const std::vector<std::string>& texts);  // valid ones

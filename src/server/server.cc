@@ -17,6 +17,7 @@
 #include "server/assemble_dpdk.h"
 #include "server/assemble_uring.h"
 #include "server/budget.h"
+#include "server/config_changes.h"
 #include "server/host_facts.h"
 #include "server/port_probe.h"
 #include "server/random_word.h"
@@ -37,10 +38,21 @@ struct ShardMemory {
     std::thread thread;
 };
 
+// What holds for messages of the host program.
+struct HostLimits {
+    uint32_t packet_bytes_max;
+    uint64_t mailbox_bytes_max;
+
+    static HostLimits of(const Config& config) {
+        return {config.mqtt.maximum_packet_bytes, config.queues.mailbox_bytes_max};
+    }
+};
+
 class ServerOfShards final : public Server {
 public:
     explicit ServerOfShards(const Config& config)
-        : config_(config), facts_(read_host_facts()), plan_(plan_shards(config, facts_)) {}
+        : config_(config), facts_(read_host_facts()), plan_(plan_shards(config, facts_)),
+          live_(config, plan_.count), in_force_(config), host_limits_(HostLimits::of(config)) {}
     ~ServerOfShards() override;
 
     std::optional<Error> set_up();
@@ -53,6 +65,7 @@ public:
     std::optional<Error> publish(std::string_view topic, std::span<const uint8_t> payload,
                                  uint8_t qos, bool retain) override;
     Stats stats() const override;
+    ReloadResult reload(const Config& wanted) override;
     void log_state() override;
     void ask_shards() override;
     std::vector<uint32_t> silent_shards() const override;
@@ -63,24 +76,31 @@ private:
     std::optional<Error> listen();
     void wake_shards();
     void run_shard_thread(uint32_t index);
+    void post_live(const Config& config);
+    uint32_t drain_rate_in_force();
     void log_drain_begin() const;
     void log_drain_end() const;
 
-    const Config config_;
+    const Config config_;            // as it was at create(): what is fixed is read from it
     const HostFacts facts_;
     const ShardPlan plan_;
     const HashKey hash_key_{random_word()};
+    std::mutex reload_mutex_;        // held for the next two; taken by start(), too
+    LiveBoard live_;                 // its shards' side needs no lock
+    Config in_force_;
     Pressure pressure_;
     std::unique_ptr<MailMesh> mesh_;
     std::vector<std::unique_ptr<ShardMemory>> shards_;
     std::unique_ptr<Port> port_;     // with net = "dpdk"; goes between the hosts and their memory
     std::unique_ptr<SystemTopics> system_topics_;
     std::unique_ptr<Mailbox> host_mailbox_;
-    std::mutex publish_mutex_;
+    std::mutex publish_mutex_;       // held for `host_mailbox_` and the next
+    HostLimits host_limits_;
     std::vector<uint16_t> ports_;
     // Raised by drain() and stop(), read by every shard: release and acquire.
     std::atomic<ShardOrder> order_{ShardOrder::serve};
     std::atomic<uint32_t> state_requests_{0};  // counts up; each shard answers each once
+    std::atomic<uint32_t> drain_rate_{0};       // valid with ShardOrder::drain, ordered by it
     std::atomic<uint32_t> shards_shedding_{0};  // counted down by each shard when it has no clients
     std::atomic<uint32_t> pulse_requests_{0};  // counts up; each shard copies it to its `pulse`
     std::atomic<uint32_t> shards_left_{0};  // counted down by each shard when it has drained
@@ -128,10 +148,10 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
     shard->arena = std::move(*arena);
     shard->heap = std::make_unique<Heap>(*shard->arena, shard->ledger);
     shard->blocks = std::make_unique<BlockPool>(*shard->heap, shard->ledger);
-    const ShardSeat seat{config_,         plan_.connections_max_each, *shard->arena, shard->ledger,
+    const ShardSeat seat{config_, live_, plan_.connections_max_each, *shard->arena, shard->ledger,
                          *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
                          shard->counters, pressure_, hash_key_, random_word(), order_,
-                         shards_shedding_, shards_left_, state_requests_, pulse_requests_,
+                         drain_rate_, shards_shedding_, shards_left_, state_requests_, pulse_requests_,
                          shard->pulse};
     auto host = is_dpdk() ? make_dpdk_shard(seat, *port_) : make_uring_shard(seat);
     if (!host) return host.error();
@@ -163,6 +183,10 @@ std::optional<Error> ServerOfShards::start() {
     is_running_ = true;
     shards_shedding_.store(plan_.count, std::memory_order_release);
     shards_left_.store(plan_.count, std::memory_order_release);
+    {
+        const std::lock_guard<std::mutex> lock(reload_mutex_);
+        live_.seat_shards();
+    }
     for (uint32_t index = 0; index < plan_.count; ++index) {
         shards_[index]->thread = std::thread([this, index] { run_shard_thread(index); });
     }
@@ -177,6 +201,7 @@ void ServerOfShards::run_shard_thread(uint32_t index) {
                     field("error", pinned.error().message));
     }
     shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
+    live_.left(index);
     const std::lock_guard<std::mutex> lock(threads_mutex_);
     if (--threads_running_ > 0) return;
     if (drain_began_ != Instant{}) log_drain_end();
@@ -184,20 +209,25 @@ void ServerOfShards::run_shard_thread(uint32_t index) {
 }
 
 void ServerOfShards::drain() {
+    const uint32_t rate = drain_rate_in_force();
     const std::lock_guard<std::mutex> lock(threads_mutex_);
     if (threads_running_ == 0) return;
-    const bool one_by_one = config_.drain.rate != 0;
+    drain_rate_.store(rate, std::memory_order_relaxed);  // the order's release comes after it
     ShardOrder serving = ShardOrder::serve;
-    if (!order_.compare_exchange_strong(serving,
-                                        one_by_one ? ShardOrder::drain : ShardOrder::stop,
+    if (!order_.compare_exchange_strong(serving, rate != 0 ? ShardOrder::drain : ShardOrder::stop,
                                         std::memory_order_acq_rel)) {
         return;   // a drain is under way, or stop() was faster
     }
-    if (one_by_one) {
+    if (rate != 0) {
         drain_began_ = monotonic_now();
         log_drain_begin();
     }
     wake_shards();
+}
+
+uint32_t ServerOfShards::drain_rate_in_force() {
+    const std::lock_guard<std::mutex> lock(reload_mutex_);
+    return in_force_.drain.rate;
 }
 
 bool ServerOfShards::wait_until_drained(std::chrono::milliseconds timeout) {
@@ -215,11 +245,11 @@ void ServerOfShards::stop() {
 
 // Each shard sheds its part of the rate, so the fullest one is the last.
 void ServerOfShards::log_drain_begin() const {
+    const uint32_t rate = drain_rate_.load(std::memory_order_relaxed);
     uint64_t most = 0;
     for (const auto& shard : shards_) most = std::max(most, shard->counters.connections.read());
     log_info("drain started", field("connections", stats().connections),
-             field("rate", config_.drain.rate),
-             field("expected_s", most * plan_.count / config_.drain.rate));
+             field("rate", rate), field("expected_s", most * plan_.count / rate));
 }
 
 void ServerOfShards::log_drain_end() const {
@@ -263,6 +293,35 @@ std::vector<uint32_t> ServerOfShards::silent_shards() const {
     return silent;
 }
 
+ReloadResult ServerOfShards::reload(const Config& wanted) {
+    ReloadResult result;
+    result.error = wanted.validate();
+    if (result.error) return result;
+    const std::lock_guard<std::mutex> lock(reload_mutex_);
+    ConfigChanges changes = compare_configs(in_force_, wanted);
+    // Live values beside fixed ones that they weren't written for.
+    result.error = changes.merged.validate();
+    if (result.error) return result;
+    if (!changes.changed.empty()) post_live(changes.merged);
+    in_force_ = std::move(changes.merged);
+    result.changed = std::move(changes.changed);
+    result.refused = std::move(changes.refused);
+    return result;
+}
+
+void ServerOfShards::post_live(const Config& config) {
+    live_.post(config);
+    wake_shards();
+    {
+        const std::lock_guard<std::mutex> lock(publish_mutex_);
+        host_limits_ = HostLimits::of(config);
+    }
+    // A turn is short. One that isn't, because the host is overloaded, holds nobody up here.
+    for (int attempt = 0; !live_.is_taken_by_all() && attempt < 2'000; ++attempt) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
 std::string ServerOfShards::description() const {
     std::string cores;
     for (const uint32_t cpu : plan_.cpus) cores += fmt::format("{}{}", cores.empty() ? "" : ",", cpu);
@@ -295,11 +354,6 @@ std::optional<Error> ServerOfShards::publish(std::string_view topic,
     if (qos > 2) {
         return Error{Errc::invalid_argument, fmt::format("quality of service {}: 0 to 2", qos)};
     }
-    if (payload.size() + topic.size() + 16 > config_.mqtt.maximum_packet_bytes) {
-        return Error{Errc::too_large,
-                     fmt::format("a payload of {} bytes is over mqtt.maximum_packet_bytes = {}",
-                                 payload.size(), config_.mqtt.maximum_packet_bytes)};
-    }
     Message message;
     message.topic = topic;
     message.payload = payload;
@@ -309,7 +363,12 @@ std::optional<Error> ServerOfShards::publish(std::string_view topic,
     const uint32_t home = static_cast<uint32_t>(message.topic_hash % plan_.count);
 
     const std::lock_guard<std::mutex> lock(publish_mutex_);
-    if (host_mailbox_->overflow_bytes(home) > config_.queues.mailbox_bytes_max) {
+    if (payload.size() + topic.size() + 16 > host_limits_.packet_bytes_max) {
+        return Error{Errc::too_large,
+                     fmt::format("a payload of {} bytes is over mqtt.maximum_packet_bytes = {}",
+                                 payload.size(), host_limits_.packet_bytes_max)};
+    }
+    if (host_mailbox_->overflow_bytes(home) > host_limits_.mailbox_bytes_max) {
         host_mailbox_->flush(monotonic_now());
         return Error{Errc::exhausted, "the shard is too far behind: publish again later"};
     }

@@ -17,6 +17,7 @@
 #include "server/log_options.h"
 #include "server/notify.h"
 #include "server/object_sizes.h"
+#include "server/reload.h"
 #include "server/service_watch.h"
 #include "server/signals.h"
 
@@ -59,50 +60,68 @@ ExitCode fail_to_start(const Error& error) {
     return ExitCode::failed;
 }
 
-// False when it is told to stop.
-bool follow(Server& server, ServiceSignal signal) {
-    switch (signal) {
-    case ServiceSignal::report: server.log_state(); return true;
-    case ServiceSignal::step_log_level: step_log_level(); return true;
-    case ServiceSignal::stop: return false;
-    }
-    MR_UNREACHABLE();
-}
+// What a running service is led with.
+struct Service {
+    Server& server;
+    const ServeCommand& command;
+    const std::string status;  // for the manager
 
-void follow_signals(Server& server) {
-    ServiceWatch watch(server);
-    while (true) {
-        const std::optional<ServiceSignal> signal = wait_for_signal(watch.next_look());
-        watch.look_if_due();  // however many signals come
-        if (signal && !follow(server, *signal)) return;
+    void reload() const {
+        notify_reloading();
+        reload_from_file(server, command.config_path, command.overrides);
+        notify_ready(status);
     }
-}
 
-// At the rate that the configuration has. It may take long: a line now and then says how far it is,
-// and the manager gives it more time for as long as connections go.
-void drain(Server& server, Duration stop_time) {
-    constexpr Duration between_lines = Duration::s(10);
-    constexpr std::chrono::milliseconds between_signals{100};
-    uint64_t connections = server.stats().connections;
-    Instant next_line = monotonic_now();
-    server.drain();
-    while (!server.wait_until_drained(between_signals)) {
-        while (const auto signal = wait_for_signal(monotonic_now())) {
-            // It came just then, where it's taken, not followed by its default action: the end.
-            if (!follow(server, *signal)) static_cast<void>(std::raise(SIGTERM));
+    // False when it is told to stop.
+    bool follow(ServiceSignal signal) const {
+        switch (signal) {
+        case ServiceSignal::report: server.log_state(); return true;
+        case ServiceSignal::step_log_level: step_log_level(); return true;
+        case ServiceSignal::reload: reload(); return true;
+        case ServiceSignal::stop: return false;
         }
-        if (monotonic_now() < next_line) continue;
-        next_line = monotonic_now() + between_lines;
-        const uint64_t left = server.stats().connections;
-        if (left < connections) notify_stopping(between_lines + stop_time);
-        log_info("drain goes on", field("connections", left));
-        connections = left;
+        MR_UNREACHABLE();
     }
-}
+
+    void follow_signals() const {
+        ServiceWatch watch(server);
+        while (true) {
+            const std::optional<ServiceSignal> signal = wait_for_signal(watch.next_look());
+            watch.look_if_due();  // however many signals come
+            if (signal && !follow(*signal)) return;
+        }
+    }
+
+    // At the rate that the configuration has. It may take long: a line now and then says how far it
+    // is, and the manager gives it more time for as long as connections go.
+    void drain(Duration stop_time) const {
+        constexpr Duration between_lines = Duration::s(10);
+        constexpr std::chrono::milliseconds between_signals{100};
+        uint64_t connections = server.stats().connections;
+        log_info("server stopping", field("connections", connections));
+        notify_stopping(between_lines + stop_time);
+        Instant next_line = monotonic_now() + between_lines;
+        server.drain();
+        while (!server.wait_until_drained(between_signals)) {
+            while (const auto signal = wait_for_signal(monotonic_now())) {
+                // It came just then, where it's taken: its default action is the end.
+                if (!follow(*signal)) static_cast<void>(std::raise(SIGTERM));
+            }
+            if (monotonic_now() < next_line) continue;
+            next_line = monotonic_now() + between_lines;
+            const uint64_t left = server.stats().connections;
+            if (left < connections) notify_stopping(between_lines + stop_time);
+            log_info("drain goes on", field("connections", left));
+            connections = left;
+        }
+    }
+};
 
 }  // namespace
 
 ExitCode serve(const ServeCommand& command) {
+    // Before anything that takes time: a signal that comes meanwhile waits for follow_signals().
+    if (!command.check && !command.print_budget) block_service_signals();
     const auto config = make_config(command.config_path, command.overrides);
     if (!config) return complain(ExitCode::usage, config.error().message);
     if (command.check) {
@@ -111,7 +130,6 @@ ExitCode serve(const ServeCommand& command) {
     }
     if (command.print_budget) return print_budget(*config);
 
-    block_service_signals();
     apply_log_options(config->log);
     Error error;
     const std::unique_ptr<Server> server = Server::create(*config, error);
@@ -119,13 +137,11 @@ ExitCode serve(const ServeCommand& command) {
     if (auto fault = server->start()) return fail_to_start(*fault);
     const std::string addresses = listen_text(*config, *server);
     tell_start(*server, addresses);
-    notify_ready("listens on " + addresses);
-    follow_signals(*server);
+    const Service service{*server, command, "listens on " + addresses};
+    notify_ready(service.status);
+    service.follow_signals();
     let_stop_signals_end();
-    const Duration stop_time = Duration::ms(config->timeouts.drain.count()) + stop_slack;
-    notify_stopping(stop_time);
-    log_info("server stopping", field("connections", server->stats().connections));
-    if (config->drain.rate != 0) drain(*server, stop_time);
+    service.drain(Duration::ms(config->timeouts.drain.count()) + stop_slack);
     server->stop();
     log_info("server stopped");
     return ExitCode::success;

@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "net/transport.h"
 #include "runtime/shard_loop.h"
+#include "server/live_settings.h"
 #include "server/state_log.h"
 
 namespace millrace {
@@ -28,7 +29,8 @@ enum class ShardOrder : uint8_t {
 
 // What a shard works with. Everything borrows from the server, which outlives the shard.
 struct ShardSeat {
-    const Config& config;
+    const Config& config;  // as it was at the start: only what is fixed is taken from it
+    LiveBoard& live;
     uint32_t connections_max;
     Arena& arena;
     Ledger& ledger;
@@ -42,6 +44,7 @@ struct ShardSeat {
     HashKey hash_key;
     uint64_t seed;
     const std::atomic<ShardOrder>& order;
+    const std::atomic<uint32_t>& drain_rate;  // connections a second of all shards; with the order
     std::atomic<uint32_t>& shards_shedding;  // that have clients to let go; each counts down once
     std::atomic<uint32_t>& shards_left;  // that still have something to send; each counts down once
     const std::atomic<uint32_t>& state_requests;
@@ -67,15 +70,21 @@ using MakeShardHost = Outcome<std::unique_ptr<ShardHost>> (*)(const ShardSeat& s
 template <Transport Net>
 class ShardApp {
 public:
-    ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const ShardSeat& seat)
-        : net_(net), broker_(broker), wheel_(wheel), order_(seat.order),
-          state_requests_(seat.state_requests), pulse_requests_(seat.pulse_requests),
-          pulse_(seat.pulse), shards_shedding_(seat.shards_shedding),
-          shards_left_(seat.shards_left),
-          drain_(Duration::ms(seat.config.timeouts.drain.count())) {}
+    // The broker works with `live` already.
+    ShardApp(Net& net, Broker& broker, TimerWheel& wheel, const ShardSeat& seat,
+             const LiveSettings& live)
+        : net_(net), broker_(broker), wheel_(wheel), index_(seat.index), order_(seat.order),
+          drain_rate_(seat.drain_rate), state_requests_(seat.state_requests),
+          pulse_requests_(seat.pulse_requests), pulse_(seat.pulse),
+          shards_shedding_(seat.shards_shedding), shards_left_(seat.shards_left),
+          board_(seat.live), live_(&live), idle_(live.idle) {}
+
+    // The loop reads it anew each turn.
+    const IdleOptions& idle() const { return idle_; }
 
     void begin_turn(Instant now) {
         now_ = now;
+        if (const LiveSettings& newest = board_.newest(); &newest != live_) adopt(newest);
         broker_.begin_turn(now);
         answer_pulse();
         if (state_requests_.load(std::memory_order_relaxed) != states_logged_) log_state();
@@ -88,6 +97,7 @@ public:
         if (!is_stopping_) {
             is_stopping_ = true;
             last_mail_ = now;
+            drain_ = Duration::ms(live_->broker.timeouts.drain.count());
             drained_by_ = now + drain_;
         }
         // What was accepted is still on its way between shards: goes out before the goodbye.
@@ -123,7 +133,7 @@ public:
 private:
     // This shard serves as a home of topics until the last client of any shard has gone.
     bool have_all_shed(Instant now) {
-        if (!is_shedding_) broker_.begin_drain();
+        if (!is_shedding_) broker_.begin_drain(drain_rate_.load(std::memory_order_relaxed));
         is_shedding_ = true;
         if (!has_shed_ && broker_.has_shed_all()) {
             has_shed_ = true;
@@ -139,6 +149,15 @@ private:
         pulse_answered_ = asked;
         pulse_.store(asked, std::memory_order_relaxed);
     }
+    void adopt(const LiveSettings& newest) {
+        if (!broker_.adopt(newest.broker)) {
+            log_warning("new limits wait", field("sets_max", TermsTable::count_max));
+        }
+        net_.set_send_timeout(Duration::ms(newest.broker.timeouts.send_stall.count()));
+        idle_ = newest.idle;
+        live_ = &newest;
+        board_.took(index_, newest);
+    }
     void log_state() {
         ++states_logged_;
         std::string text;
@@ -149,13 +168,17 @@ private:
     Net& net_;
     Broker& broker_;
     TimerWheel& wheel_;
+    const uint32_t index_;
     const std::atomic<ShardOrder>& order_;
+    const std::atomic<uint32_t>& drain_rate_;
     const std::atomic<uint32_t>& state_requests_;
     const std::atomic<uint32_t>& pulse_requests_;
     std::atomic<uint32_t>& pulse_;
     std::atomic<uint32_t>& shards_shedding_;
     std::atomic<uint32_t>& shards_left_;
-    Duration drain_;
+    LiveBoard& board_;
+    const LiveSettings* live_;
+    IdleOptions idle_;
     static constexpr Duration mail_quiet = Duration::ms(20);
     static constexpr Duration done_look = Duration::ms(2);
     static constexpr Duration shed_look = Duration::ms(20);
@@ -163,6 +186,7 @@ private:
     TimerEntry quiet_timer_;         // wakes the loop to look again
     Instant now_{};
     Instant last_mail_{};
+    Duration drain_{};               // valid while `is_stopping_`, as the next
     Instant drained_by_{};
     uint32_t states_logged_ = 0;
     uint32_t pulse_answered_ = 0;
@@ -185,16 +209,16 @@ public:
     std::string describe() const override { return net_->describe(); }
 
     void run(const SystemTopics* system_topics) override {
-        const Config& config = seat_.config;
+        const LiveSettings& live = seat_.live.newest();
+        seat_.live.took(seat_.index, live);
+        net_->set_send_timeout(Duration::ms(live.broker.timeouts.send_stall.count()));
         TimerWheel wheel(monotonic_now());
         Mailbox mailbox(seat_.mesh, seat_.index);
-        Broker broker({config, seat_.heap, seat_.blocks, net_->outbox(), wheel, mailbox,
+        Broker broker({live.broker, seat_.heap, seat_.blocks, net_->outbox(), wheel, mailbox,
                        seat_.ledger, seat_.counters, seat_.pressure, system_topics, seat_.hash_key,
                        seat_.seed});
-        ShardApp<Net> app(*net_, broker, wheel, seat_);
-        run_shard(*net_, app, mailbox, wheel,
-                  IdleOptions{Duration::us(config.shards.spin_max.count()),
-                              config.shards.always_spin});
+        ShardApp<Net> app(*net_, broker, wheel, seat_, live);
+        run_shard(*net_, app, mailbox, wheel, app.idle());
         broker.count_left_behind();
         net_.reset();  // its connections' rings refer to blocks that go after it
     }

@@ -34,7 +34,7 @@ int next_signal(const sigset_t& set, Instant deadline) {
     return std::max(number, 0);
 }
 
-sigset_t service_signals() { return set_of({SIGTERM, SIGINT, SIGUSR1, SIGUSR2}); }
+sigset_t service_signals() { return set_of({SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP}); }
 
 }  // namespace
 
@@ -50,6 +50,7 @@ std::optional<ServiceSignal> wait_for_signal(Instant deadline) {
     case 0: return std::nullopt;
     case SIGUSR1: return ServiceSignal::report;
     case SIGUSR2: return ServiceSignal::step_log_level;
+    case SIGHUP: return ServiceSignal::reload;
     default: return ServiceSignal::stop;
     }
 }

@@ -13,9 +13,10 @@
 namespace millrace {
 
 enum class ServiceSignal : uint8_t {
-    stop,    // SIGTERM, SIGINT
-    report,  // SIGUSR1
+    stop,            // SIGTERM, SIGINT
+    report,          // SIGUSR1
     step_log_level,  // SIGUSR2
+    reload,          // SIGHUP
 };
 
 // Blocks the signals above for this thread and those it will start, and ignores SIGPIPE: a peer that

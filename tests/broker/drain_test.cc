@@ -28,7 +28,7 @@ struct DrainFixture : BrokerFixture {
 
     void begin_drain() {
         broker->begin_turn(now);
-        broker->begin_drain();
+        broker->begin_drain(live.drain.rate);
         broker->end_turn(now);
         advance(Duration::ms(1));
     }

@@ -1,0 +1,63 @@
+#include "server/reload.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/log.h"
+#include "server/log_options.h"
+
+namespace millrace {
+namespace {
+
+void log_result(const ReloadResult& result, const std::string& path) {
+    for (const ConfigChange& change : result.changed) {
+        log_info("key changed", field("key", change.key), field("value", change.wanted),
+                 field("was", change.in_force));
+    }
+    for (const ConfigChange& change : result.refused) {
+        log_warning("key needs a restart", field("key", change.key),
+                    field("in_force", change.in_force), field("in_file", change.wanted));
+    }
+    log_info("configuration reloaded", field("file", path),
+             field("changed", result.changed.size()), field("refused", result.refused.size()));
+}
+
+void log_failure(std::string_view error) {
+    log_error("reload failed", field("error", error), field("changed", 0));
+}
+
+bool has_changed_log(const ReloadResult& result) {
+    return std::any_of(result.changed.begin(), result.changed.end(),
+                       [](const ConfigChange& change) { return change.key.starts_with("log."); });
+}
+
+}  // namespace
+
+void reload_from_file(Server& server, const std::optional<std::string>& path,
+                      std::span<const ConfigOverride> overrides) {
+    if (!path) {
+        log_failure("there is no file to read again: start with --config FILE");
+        return;
+    }
+    // A pipe that was read at the start is empty now, which would mean "all defaults".
+    std::error_code error;
+    if (std::filesystem::exists(*path, error) && !std::filesystem::is_regular_file(*path, error)) {
+        log_failure(*path + " is not a regular file");
+        return;
+    }
+    const Outcome<Config> wanted = make_config(path, overrides);
+    if (!wanted) {
+        log_failure(wanted.error().message);
+        return;
+    }
+    const ReloadResult result = server.reload(*wanted);
+    if (result.error) {
+        log_failure(*path + ": " + result.error->message);
+        return;
+    }
+    // A level that SIGUSR2 chose stays when the file says nothing new.
+    if (has_changed_log(result)) apply_log_options(wanted->log);
+    log_result(result, *path);
+}
+
+}  // namespace millrace
