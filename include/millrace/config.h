@@ -18,7 +18,8 @@ struct ListenAddress {
     uint16_t port = 1883;            // 0: any free port
 };
 
-// What a CONNACK announces, and what holds for 3.1.1 clients alike. [mqtt]
+// What a CONNACK announces, and what holds for 3.1.1 clients alike. Server::reload() changes it for
+// connections accepted from then on: those that are there keep what they were promised. [mqtt]
 struct MqttLimits {
     uint16_t receive_maximum = 1'024;            // QoS 1 and 2 publishes in flight from a client
     uint16_t topic_alias_maximum = 32;           // aliases a client may set
@@ -30,11 +31,13 @@ struct MqttLimits {
     bool wildcard_subscription_available = true;
     bool shared_subscription_available = true;
     bool subscription_identifiers_available = true;
-    // Topic filters that no client may subscribe to or publish on.
+    // Topic filters that no client may subscribe to or publish on. A reload holds for all clients
+    // at once.
     std::vector<std::string> denied_filters;
 };
 
-// Bounds of what may wait. [queues]
+// Bounds of what may wait. A reload holds for all from the next message or subscription on; what
+// is there already stays. [queues]
 struct QueueLimits {
     uint32_t send_bytes_max = 4'194'304;         // unsent output a connection, references counted
     uint32_t inflight_max = 1'024;               // unacknowledged QoS 1 and 2 to a client
@@ -46,7 +49,8 @@ struct QueueLimits {
     uint32_t subscriptions_per_session_max = 10'000;
 };
 
-// [timeouts]
+// A reload holds for new connections (connect), for all (send_stall, sys_interval), or for the end
+// of the server (drain). [timeouts]
 struct Timeouts {
     std::chrono::milliseconds connect{10'000};       // from accept to CONNECT
     std::chrono::milliseconds send_stall{30'000};    // output that makes no progress
@@ -74,7 +78,7 @@ struct DrainOptions {
 
 enum class HugePagesMode : uint8_t { off, when_available };
 
-// [shards]
+// Fixed while a server exists, but for spin_max and always_spin. [shards]
 struct ShardOptions {
     uint32_t count = 0;                       // 0: one a core (of `cpus`, or of the process)
     std::vector<uint32_t> cpus;               // cores to pin to, in shard order; empty: all allowed
@@ -86,7 +90,7 @@ struct ShardOptions {
     uint32_t mailbox_ring_bytes = 262'144;    // each ordered pair of shards; a power of two
 };
 
-// [uring]
+// Fixed while a server exists. [uring]
 struct UringOptions {
     uint32_t submission_entries = 4'096;      // powers of two
     uint32_t completion_entries = 16'384;
@@ -102,7 +106,8 @@ struct UringOptions {
 enum class DpdkIdle : uint8_t { spin, pause, sleep };
 enum class DpdkCongestion : uint8_t { cubic, reno };
 
-// Of net = "dpdk": a network card (or a virtual device) of our own, with our own TCP. [dpdk]
+// Of net = "dpdk": a network card (or a virtual device) of our own, with our own TCP.
+// Fixed while a server exists. [dpdk]
 struct DpdkOptions {
     std::string device;                        // PCI address, or a vdev: "net_af_packet0,iface=v0"
     std::vector<std::string> eal_arguments;    // for DPDK, after those that are chosen here
@@ -148,8 +153,8 @@ struct LogOptions {
 };
 
 struct Config {
-    std::vector<ListenAddress> listen{ListenAddress{}};
-    std::string net = "uring";                // or "dpdk"
+    std::vector<ListenAddress> listen{ListenAddress{}};  // fixed while a server exists
+    std::string net = "uring";                // or "dpdk"; fixed likewise
     MqttLimits mqtt;
     QueueLimits queues;
     Timeouts timeouts;

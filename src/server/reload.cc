@@ -23,7 +23,7 @@ void log_result(const ReloadResult& result, const std::string& path) {
 }
 
 void log_failure(std::string_view error) {
-    log_error("reload failed", field("error", error), field("changed", 0));
+    log_error("reload failed", field("error", error));
 }
 
 bool has_changed_log(const ReloadResult& result) {

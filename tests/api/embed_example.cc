@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "millrace/millrace.h"
 #include "small_client.h"
@@ -44,6 +45,26 @@ bool expect(SmallClient& client, std::string_view topic, std::string_view payloa
     return message->topic == topic && message->payload == payload && message->retain == retain;
 }
 
+// Some keys may change while clients are connected; the result names those that may not.
+int change_configuration(millrace::Server& server) {
+    millrace::Config config = small_config();
+    config.mqtt.maximum_packet_bytes = 1'000;
+    config.shards.count = 3;
+    const millrace::ReloadResult result = server.reload(config);
+    if (result.error) return failed("reload", *result.error);
+    if (result.changed.size() != 1 || result.refused.size() != 1) return failed("two keys differ");
+    for (const millrace::ConfigChange& change : result.refused) {
+        std::printf("%s stays %s until the next start\n", change.key.c_str(),
+                    change.in_force.c_str());
+    }
+    const std::vector<uint8_t> payload(2'000);
+    const auto fault = server.publish("example/long", payload);
+    if (!fault || fault->code != millrace::Errc::too_large) return failed("the new limit holds");
+    config.mqtt.maximum_qos = 3;
+    if (!server.reload(config).error) return failed("refuse a wrong value");
+    return 0;
+}
+
 // What clients see of the messages that the program publishes.
 int talk(millrace::Server& server) {
     SmallClient client;
@@ -67,6 +88,8 @@ int talk(millrace::Server& server) {
     if (!fault || fault->code != millrace::Errc::invalid_argument) {
         return failed("a filter is not a topic to publish on");
     }
+    const int reloaded = change_configuration(server);
+    if (reloaded != 0) return reloaded;
     if (server.stats().connections != 2) return failed("two connections are counted");
     server.stop();
     return client.is_closed_by_peer() ? 0 : failed("stop() closes connections");

@@ -40,7 +40,8 @@ TEST_CASE("signals: one that came before the wait is returned, each by its meani
     for (const auto& [number, wanted] : {std::pair{SIGTERM, ServiceSignal::stop},
                                          {SIGINT, ServiceSignal::stop},
                                          {SIGUSR1, ServiceSignal::report},
-                                         {SIGUSR2, ServiceSignal::step_log_level}}) {
+                                         {SIGUSR2, ServiceSignal::step_log_level},
+                                         {SIGHUP, ServiceSignal::reload}}) {
         CAPTURE(number);
         const int status = status_of_child([&, number = number] { return meaning(number); });
         REQUIRE(WIFEXITED(status));

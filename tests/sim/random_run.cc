@@ -25,6 +25,17 @@ Config draw_config(Prng& setup) {
     return config;
 }
 
+// Another configuration while the brokers run. Clients do the same whatever they are promised, so
+// that promises only grow.
+LiveConfig draw_live(const LiveConfig& former, Prng& random) {
+    LiveConfig live = former;
+    live.queues.send_bytes_max = random.below(2) == 0 ? 1u << 30 : 600;
+    live.queues.inflight_max = 1 + random.below(30);
+    live.mqtt.receive_maximum = static_cast<uint16_t>(1'024 + random.below(1'000));
+    live.mqtt.topic_alias_maximum = static_cast<uint16_t>(32 + random.below(3));
+    return live;
+}
+
 Habits draw_habits(Prng& setup) {
     Habits habits;
     habits.drop_percent = setup.below(12);
@@ -110,6 +121,7 @@ void RandomRun::step() {
     if (random.below(20) == 0) world_.advance(Duration::ms(random.below(10)));
     if (random.below(400) == 0) world_.advance(Duration::ms(random.below(4'000)));
     if (random.below(150) == 0) world_.settle_mail();
+    if (random.below(300) == 0) world_.reload(draw_live(world_.live(), random));
 }
 
 // True when nothing happened.

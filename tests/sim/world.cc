@@ -29,7 +29,8 @@ struct World::Shard {
           net(heap, blocks, world.random_),
           wheel(world.now_),
           mailbox(*world.mesh_, self),
-          broker({world.config_, heap, blocks, net.outbox(), wheel, mailbox, ledger, counters,
+          live(&world.live()),
+          broker({*live, heap, blocks, net.outbox(), wheel, mailbox, ledger, counters,
                   world.pressure_, nullptr, HashKey{77}, world.random_.next()}) {}
 
     std::unique_ptr<Arena> arena;
@@ -40,12 +41,13 @@ struct World::Shard {
     TimerWheel wheel;
     Mailbox mailbox;
     BrokerCounters counters;
+    const LiveConfig* live;   // that the broker works with
     Broker broker;
     bool is_draining = false;
 };
 
 World::World(uint64_t seed, uint32_t shard_count, const Config& config)
-    : config_(config),
+    : versions_{live_config_of(config)},
       random_(seed),
       mesh_(make_mesh(shard_count, config.shards.mailbox_ring_bytes)) {
     for (uint32_t self = 0; self < shard_count; ++self) {
@@ -64,8 +66,10 @@ bool World::turn(uint32_t index) {
 }
 
 bool World::turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_bytes_max) {
-    shard.broker.begin_turn(now_);
-    if (is_draining_ && !std::exchange(shard.is_draining, true)) shard.broker.begin_drain();
+    begin_turn(shard);
+    if (is_draining_ && !std::exchange(shard.is_draining, true)) {
+        shard.broker.begin_drain(config_.drain.rate);
+    }
     for (const Event& event : events) shard.broker.on_event(event);
     const uint32_t mails = shard.mailbox.drain(
         mail_time(), mail_bytes_max,
@@ -81,11 +85,20 @@ bool World::turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_b
     return !events.empty() || shard.net.did_something() || mails > 0 || fired > 0;
 }
 
+void World::begin_turn(Shard& shard) {
+    if (shard.live != &live()) {
+        shard.live = &live();
+        // Whether newcomers have to wait for the new promises is all the same here.
+        static_cast<void>(shard.broker.adopt(live()));
+    }
+    shard.broker.begin_turn(now_);
+}
+
 void World::settle_mail() {
     for (uint32_t idle = 0; idle < 2;) {
         uint32_t mails = 0;
         for (const auto& shard : shards_) {
-            shard->broker.begin_turn(now_);
+            begin_turn(*shard);
             mails += shard->mailbox.drain(
                 mail_time(), 262'144,
                 [&](uint32_t from, Bytes mail) { shard->broker.on_mail(from, mail); });

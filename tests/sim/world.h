@@ -5,6 +5,7 @@
 // Not here: clients (clients.h), what must hold (checkers.h).
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -46,6 +47,9 @@ public:
     bool has_shed_all() const;
     // Whether the drain has come to this connection: it's told to go, or has gone.
     bool is_leaving(const Pipe& pipe) const;
+    // Each shard goes over to it at its next turn, as those of a server do.
+    void reload(const LiveConfig& live) { versions_.push_back(live); }
+    const LiveConfig& live() const { return versions_.back(); }
 
     // The sum over all shards of one ledger line's objects now, and of one counter.
     uint64_t objects(std::string_view line) const;
@@ -56,11 +60,12 @@ public:
 
 private:
     struct Shard;
+    void begin_turn(Shard& shard);
     // Time for mail alone: no two flushes at once, and none before another.
     Instant mail_time() { return now_ + Duration::ns(++mail_times_); }
     bool turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_bytes_max);
 
-    const Config config_;
+    std::deque<LiveConfig> versions_;   // a shard refers to one; the last is the newest
     Prng random_;
     Instant now_ = Instant::at_ms(1'000);
     std::unique_ptr<MailMesh> mesh_;
