@@ -38,9 +38,11 @@ std::string reloading_message(Instant now) {
     return fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.nanoseconds / 1'000);
 }
 
-std::string stopping_message(Duration time_max) {
-    return fmt::format("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC={}\nWATCHDOG_USEC={}",
-                       time_max.to_us(), time_max.to_us());
+std::string stopping_message(Duration time_max, bool has_watchdog) {
+    const std::string watchdog =
+        has_watchdog ? fmt::format("\nWATCHDOG_USEC={}", time_max.to_us()) : "";
+    return fmt::format("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC={}{}", time_max.to_us(),
+                       watchdog);
 }
 
 std::string status_message(std::string_view status) {
@@ -49,7 +51,9 @@ std::string status_message(std::string_view status) {
 
 void notify_ready(std::string_view status) { tell(ready_message(status, ::getpid())); }
 void notify_reloading() { tell(reloading_message(monotonic_now())); }
-void notify_stopping(Duration time_max) { tell(stopping_message(time_max)); }
+void notify_stopping(Duration time_max) {
+    tell(stopping_message(time_max, watchdog_timeout().has_value()));
+}
 void notify_status(std::string_view status) { tell(status_message(status)); }
 void notify_alive() { tell("WATCHDOG=1"); }
 

@@ -19,8 +19,9 @@ namespace millrace {
 std::string ready_message(std::string_view status, int64_t process);
 // systemd demands the time of the reload, on CLOCK_MONOTONIC, so that it knows which "ready" ends it.
 std::string reloading_message(Instant now);
-// Stopping may take `time_max`: neither the time to stop nor the watchdog ends before.
-std::string stopping_message(Duration time_max);
+// Stopping may take `time_max`: the time to stop doesn't end before, nor does the watchdog of a
+// service that has one (to name its time-out would start one).
+std::string stopping_message(Duration time_max, bool has_watchdog);
 std::string status_message(std::string_view status);
 
 // After the start, and after every reload.

@@ -115,6 +115,7 @@ class ManagerTest(unittest.TestCase):
         stopping = self.manager.until("STOPPING")
         self.assertEqual(stopping["STOPPING"], "1")
         self.assertGreaterEqual(int(stopping["EXTEND_TIMEOUT_USEC"]), 5_000_000)
+        self.assertNotIn("WATCHDOG_USEC", stopping, "that would start a watchdog")
         self.assertIsNone(self.broker.wait())
 
     def test_without_a_watchdog_nothing_more_is_said(self):
@@ -137,6 +138,8 @@ class ManagerTest(unittest.TestCase):
         self.assertEqual(self.manager.receive(), {"WATCHDOG": "1"})
         self.wait_for_log("shard answers again shard=1 ", shown)
         self.broker.terminate()
+        stopping = self.manager.until("STOPPING")
+        self.assertGreaterEqual(int(stopping["WATCHDOG_USEC"]), 5_000_000)
         self.assertIsNone(self.broker.wait())
 
 

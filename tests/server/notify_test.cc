@@ -8,7 +8,9 @@ TEST_CASE("notify: messages are assignments, one a line") {
     CHECK(ready_message("listens on 127.0.0.1:1883", 4711) ==
           "READY=1\nSTATUS=listens on 127.0.0.1:1883\nMAINPID=4711");
     CHECK(reloading_message(Instant{1'234'567}) == "RELOADING=1\nMONOTONIC_USEC=1234");
-    CHECK(stopping_message(Duration::ms(5'000)) ==
+    CHECK(stopping_message(Duration::ms(5'000), false) ==
+          "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=5000000");
+    CHECK(stopping_message(Duration::ms(5'000), true) ==
           "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=5000000\nWATCHDOG_USEC=5000000");
     CHECK(status_message("busy") == "STATUS=busy");
 }
