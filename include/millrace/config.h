@@ -141,14 +141,13 @@ struct DpdkOptions {
     uint64_t capture_bytes_max = 67'108'864;
 };
 
-// A line has at least the level. The log is the process's, not a server's: Server::create() leaves
-// it alone, apply_log_options() (millrace/log.h) sets it, and `millrace serve` calls that.
 enum class LogLevel : uint8_t { debug, info, warning, error };
 enum class LogFormat : uint8_t { text, json };
 
-// [log]
+// The log is the process's, not a server's: Server::create() leaves it alone, and `millrace serve`
+// calls apply_log_options() (millrace/log.h). [log]
 struct LogOptions {
-    LogLevel level = LogLevel::info;
+    LogLevel level = LogLevel::info;          // lines below it are left out
     LogFormat format = LogFormat::text;       // json: one object a line
 };
 
