@@ -37,15 +37,16 @@ TEST_CASE("signals: one that came before the wait is returned, each by its meani
         return static_cast<int>(*millrace::wait_for_signal());
     };
     using millrace::ServiceSignal;
-    for (const auto& [number, wanted] : {std::pair{SIGTERM, ServiceSignal::stop},
-                                         {SIGINT, ServiceSignal::stop},
-                                         {SIGUSR1, ServiceSignal::report},
-                                         {SIGUSR2, ServiceSignal::step_log_level},
-                                         {SIGHUP, ServiceSignal::reload}}) {
+    for (const auto& one : {std::pair{SIGTERM, ServiceSignal::stop},
+                            {SIGINT, ServiceSignal::stop},
+                            {SIGUSR1, ServiceSignal::report},
+                            {SIGUSR2, ServiceSignal::step_log_level},
+                            {SIGHUP, ServiceSignal::reload}}) {
+        const int number = one.first;
         CAPTURE(number);
-        const int status = status_of_child([&, number = number] { return meaning(number); });
+        const int status = status_of_child([&] { return meaning(number); });
         REQUIRE(WIFEXITED(status));
-        CHECK(WEXITSTATUS(status) == static_cast<int>(wanted));
+        CHECK(WEXITSTATUS(status) == static_cast<int>(one.second));
     }
 }
 
