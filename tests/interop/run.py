@@ -11,13 +11,13 @@ import os
 import resource
 import shutil
 import sys
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
 import dpdk_wire  # noqa: E402 (needs the path above)
+import folder_tests  # noqa: E402
 import own_namespace  # noqa: E402
 from broker_process import settings  # noqa: E402
 
@@ -30,14 +30,11 @@ def arguments():
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--net", choices=("uring", "dpdk"), default="uring",
                         help="dpdk: over a veth pair in a network namespace of this process")
-    parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
-                        help="only tests whose name contains this")
     parser.add_argument("-f", "--failfast", action="store_true")
-    parser.add_argument("-v", "--verbose", action="store_true", help="name every test")
     parser.add_argument("--soak-seconds", type=float, default=settings.soak_seconds)
     parser.add_argument("--soak-seed", type=int, default=settings.soak_seed)
     parser.add_argument("--drain-connections", type=int, default=settings.drain_connections)
-    parser.add_argument("modules", nargs="*", help="test files without .py; none: all")
+    folder_tests.add_arguments(parser)
     return parser.parse_args()
 
 
@@ -60,18 +57,7 @@ def main():
         own_namespace.enter_or_skip(dpdk_wire.TOOLS)
     faulthandler.dump_traceback_later(900, exit=True)  # a hang shows where it hangs
 
-    loader = unittest.TestLoader()
-    if options.patterns:
-        loader.testNamePatterns = ["*%s*" % one for one in options.patterns]
-    names = options.modules or sorted(name[:-3] for name in os.listdir(HERE)
-                                      if name.startswith("test_") and name.endswith(".py"))
-    suite = unittest.TestSuite(loader.loadTestsFromName(name) for name in names)
-    runner = unittest.TextTestRunner(verbosity=2 if options.verbose else 1,
-                                     failfast=options.failfast)
-    result = runner.run(suite)
-    if result.testsRun == 0 and not result.errors:
-        sys.exit("run.py: no test matches")
-    sys.exit(0 if result.wasSuccessful() else 1)
+    folder_tests.run(HERE, options, options.failfast)
 
 
 if __name__ == "__main__":
