@@ -3,6 +3,7 @@
 #   install_packages.sh build        what the build needs
 #   install_packages.sh quickstart   the same, and command line clients to play with
 #   install_packages.sh dpdk_demo    the same, and a pair of virtual cards
+#   install_packages.sh package      what the build and the Debian package need
 #   install_packages.sh perf         what perf/run.sh compares with, and draws with
 #   install_packages.sh test         the same, and what the tests need (default)
 # Works as root or with sudo, and asks no questions. A service that a package brings is not started.
@@ -15,6 +16,7 @@ build_packages=(
     libsystemd-dev  # notifications and the watchdog; without it the build leaves those out
     libdpdk-dev  # the DPDK back end; without it the build leaves that out
 )
+package_packages=(debhelper dpkg-dev)
 quickstart_packages=(mosquitto-clients)
 dpdk_demo_packages=(iproute2 ethtool iputils-ping)
 test_packages=(
@@ -23,6 +25,7 @@ test_packages=(
     libbenchmark-dev valgrind    # perf/
     shellcheck
     nftables tcpdump tshark      # the kernel as the peer of our TCP
+    lintian systemd groff-base   # the package: looked at, and installed under a systemd of its own
 )
 
 perf_packages=(
@@ -39,11 +42,13 @@ case "${1:-test}" in
         ;;
     test)
         wanted=("${build_packages[@]}" "${quickstart_packages[@]}" "${dpdk_demo_packages[@]}"
-            "${test_packages[@]}")
+            "${package_packages[@]}" "${test_packages[@]}")
         ;;
+    package) wanted=("${build_packages[@]}" "${package_packages[@]}") ;;
     perf) wanted=("${build_packages[@]}" "${perf_packages[@]}") ;;
     *)
-        echo "install_packages.sh: \"$1\": accepted are build, quickstart, dpdk_demo, perf and test" \
+        echo "install_packages.sh: \"$1\": accepted are build, quickstart, dpdk_demo, package," \
+            "perf and test" \
             >&2
         exit 2
         ;;
