@@ -83,8 +83,7 @@ void Broker::on_event(const Event& event) {
         on_received(connection, event.bytes);
         return;
     case Event::Kind::drained:
-        if (Session* session = mqtt_of(connection).session) fanout_.send_waiting(*session);
-        if (mqtt_of(connection).state == MqttConnection::State::leaving) finish_leaving(connection);
+        on_drained(connection);
         return;
     case Event::Kind::closed:
         on_closed(connection);
@@ -102,13 +101,6 @@ void Broker::on_received(Connection& connection, Bytes bytes) {
     } else {
         process(connection, bytes);
     }
-}
-
-void Broker::on_received_late(Connection& connection, Bytes bytes) {
-    const MqttConnection& client = mqtt_of(connection);
-    if (client.state == MqttConnection::State::ended) return;
-    process(connection, bytes);
-    if (client.state == MqttConnection::State::leaving) finish_leaving(connection);
 }
 
 // A client needn't wait for an answer before it sends on (3.1.4), but its packets are answered in

@@ -108,7 +108,6 @@ private:
     void keep_held(Connection& connection, Bytes bytes);
     void release_held(Connection& connection);
     void process(Connection& connection, Bytes bytes);
-    void on_received_late(Connection& connection, Bytes bytes);
     bool on_packet(Connection& connection, Bytes packet);
     bool on_connected_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
     void on_connection_timer(MqttConnection& client);
@@ -169,6 +168,7 @@ private:
     void post_mark(DrainMarks::Stage stage, uint32_t origin);
     void on_drain_mark(uint32_t from, Bytes mail);
     void on_mark_back();
+    void on_received_late(Connection& connection, Bytes bytes);
     void finish_leaving(Connection& connection);
     bool on_leaving_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
     void on_leaving_timer(Connection& connection);
@@ -182,6 +182,7 @@ private:
     mqtt::Reason publish_on(const mqtt::Publish& packet, uint64_t publisher);
     bool on_ack(Connection& connection, mqtt::PacketType type, Bytes body);
     Bytes take_short_pubacks(Connection& connection, Bytes bytes);
+    void on_drained(Connection& connection);
     bool finish_awaiting(Session& session, uint16_t packet_id, InflightEntry::State awaited);
     bool on_pubrel(Connection& connection, const mqtt::Ack& packet);
     bool on_pubrec(Connection& connection, const mqtt::Ack& packet);

@@ -174,6 +174,14 @@ void Broker::finish_leaving(Connection& connection) {
     context_.wheel.start(mqtt_of(connection).timer, context_.now + drain_time());
 }
 
+// Its packets so far are answered; these are the last ones.
+void Broker::on_received_late(Connection& connection, Bytes bytes) {
+    const MqttConnection& client = mqtt_of(connection);
+    if (client.state == MqttConnection::State::ended) return;
+    process(connection, bytes);
+    if (client.state == MqttConnection::State::leaving) finish_leaving(connection);
+}
+
 // A client that leaves sent something: an acknowledgement of ours, its own goodbye, or what is for
 // another server now and isn't answered.
 bool Broker::on_leaving_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body) {

@@ -84,6 +84,12 @@ bool Broker::on_publish_twice(Connection& connection, const mqtt::Publish& packe
     return true;
 }
 
+// There's room for what waits.
+void Broker::on_drained(Connection& connection) {
+    if (Session* session = mqtt_of(connection).session) fanout_.send_waiting(*session);
+    if (mqtt_of(connection).state == MqttConnection::State::leaving) finish_leaving(connection);
+}
+
 mqtt::Reason Broker::publish_on(const mqtt::Publish& packet, uint64_t publisher) {
     if (!access_.may_publish(packet.topic)) {
         context_.counters.publishes_denied.add();
