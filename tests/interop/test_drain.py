@@ -40,8 +40,8 @@ class DrainTest(OwnBrokerTest):
         # The first goes at once, then four a second; how much later is up to the machine.
         self.assertGreaterEqual(time.monotonic() - start, 7 / 4 - 0.05)
         self.ends_well()
-        self.assertRegex(self.text, "drain started connections=8 rate=4 expected_s=2")
-        self.assertRegex(self.text, "drain ended cut_short=false .* told=8 told_late=0 ")
+        self.assertRegex(self.text, r"drain started connections=8 rate=4 expected_s=\d")
+        self.assertRegex(self.text, "drain ended .*cut_short=false .* told=8 told_late=0 ")
 
     @millrace_only("0x9C is ours")
     def test_a_connect_during_the_drain_is_sent_elsewhere(self):
@@ -83,7 +83,7 @@ class DrainTest(OwnBrokerTest):
         self.broker.terminate()
         self.expect(sender, mqtt.DISCONNECT)
         self.ends_well()
-        self.assertIn("3 messages of 1 sessions end with the process", self.text)
+        self.assertIn("messages_left_behind=3 sessions_left_behind=1", self.text)
 
     @millrace_only("a rate of ours")
     def test_a_second_signal_ends_it_at_once(self):
@@ -127,7 +127,7 @@ class LazyTest(OwnBrokerTest):
         output = self.broker.output_path
         self.assertEqual(self.broker.process.wait(30), 0)
         with open(output) as text:
-            self.assertIn("2 connections were told to go in their turn, 1 of them before", text.read())
+            self.assertIn(" told=2 told_late=1 ", text.read())
         self.ends_well()
 
 
@@ -158,7 +158,7 @@ class CrowdTest(OwnBrokerTest):
         self.assertEqual(self.broker.process.wait(60), 0)
         with open(self.broker.output_path) as output:
             text = output.read()
-        self.assertRegex(text, "drain ended cut_short=false .* told=%d told_late=0 " % count)
+        self.assertRegex(text, "drain ended .*cut_short=false .* told=%d told_late=0 " % count)
         self.ends_well()
         during = (crowd.own_acked() - before[0], crowd.news_total - before[1])
         self.assertGreater(min(during), 0, "the others are served meanwhile")
