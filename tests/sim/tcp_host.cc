@@ -21,13 +21,6 @@ uint8_t pattern(uint32_t id, uint64_t index) {
     return static_cast<uint8_t>((mixed ^ mixed >> 29) >> index % 8 * 7);
 }
 
-const char* name_of(CloseReason reason) {
-    constexpr const char* names[] = {"none",   "peer_closed",    "peer_reset",
-                                     "local",  "connect_failed", "handshake_timeout",
-                                     "slow_receiver", "exhausted", "shutdown"};
-    return names[static_cast<size_t>(reason)];
-}
-
 std::string host_address(const HostDraws& draws, uint32_t host) {
     const bool is_ipv4 = draws.stack.interface.addresses[0].address.is_ipv4();
     return fmt::format("{}{}", is_ipv4 ? "10.0.0." : "fd00::", host + 1);

@@ -68,7 +68,7 @@ bool World::turn(uint32_t index) {
 bool World::turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_bytes_max) {
     begin_turn(shard);
     if (is_draining_ && !std::exchange(shard.is_draining, true)) {
-        shard.broker.begin_drain(config_.drain.rate);
+        shard.broker.begin_drain(live().drain.rate);
     }
     for (const Event& event : events) shard.broker.on_event(event);
     const uint32_t mails = shard.mailbox.drain(
