@@ -35,7 +35,7 @@ def within(name):
 def make_wire():
     for name in (SERVER, CLIENT):
         network_namespace.call(["ip", "netns", "add", name])
-        network_namespace.settle(within(name), "cubic")
+        network_namespace.settle(within(name), network_namespace.chosen())
     network_namespace.call(["ip", "link", "add", "wire", "netns", SERVER, "type", "veth", "peer",
                             "name", "wire", "netns", CLIENT])
     for name, address in ((SERVER, SERVER_ADDRESS), (CLIENT, CLIENT_ADDRESS)):

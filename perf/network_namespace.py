@@ -3,7 +3,8 @@ else. Root only; without root it runs where it was started.
 
 A new namespace has the kernel's defaults, or the first namespace's values: what the host has set
 otherwise is carried over. The congestion control is chosen: bbr without the fq queue paces by
-timers of its own, which a virtual machine pays for dearly.
+timers of its own, which a virtual machine pays for dearly. A kernel lets a namespace choose only
+what the host allows; where cubic isn't, the namespace keeps what it has, and says so.
 """
 
 import ctypes
@@ -18,6 +19,8 @@ CLONE_NEWNET = 0x40000000  # sched.h
 SYSTEM = "/proc/sys/net/"
 CONGESTION_CONTROL = "ipv4/tcp_congestion_control"
 AVAILABLE = "ipv4/tcp_available_congestion_control"
+ALLOWED = "ipv4/tcp_allowed_congestion_control"
+CONGESTION_CONTROL_PREFERRED = "cubic"
 PORT_RANGE = "ipv4/ip_local_port_range"
 BACKLOG = "core/somaxconn"
 CARRIED = ("ipv4/tcp_*", BACKLOG, "core/rmem_*", "core/wmem_*")
@@ -25,8 +28,9 @@ PORTS = "1024 65535"
 
 
 def add_arguments(parser):
-    parser.add_argument("--congestion-control", default="cubic", metavar="NAME",
-                        help="of TCP, in namespaces that the suite makes (cubic)")
+    parser.add_argument("--congestion-control", metavar="NAME",
+                        help="of TCP, in namespaces that the suite makes (%s, where the host "
+                        "allows it)" % CONGESTION_CONTROL_PREFERRED)
 
 
 def enter(options):
@@ -38,7 +42,7 @@ def enter(options):
     if os.geteuid() != 0:
         options.network = "the host's namespace (one of its own needs root)"
         return
-    choose(options.congestion_control)
+    options.congestion_control = chosen(options.congestion_control)
     before = carried_values()
     library = ctypes.CDLL(None, use_errno=True)
     if library.unshare(CLONE_NEWNET) != 0:
@@ -50,11 +54,24 @@ def enter(options):
         " to ".join(read(PORT_RANGE).split()), read(BACKLOG))
 
 
-def choose(congestion_control):
-    available = (read(AVAILABLE) or "").split()
-    if congestion_control not in available:
-        raise Failure("--congestion-control %s: this kernel has %s" % (
-            congestion_control, ", ".join(available)))
+def chosen(wanted=None):
+    """The congestion control that namespaces made from here get. One that was asked for by name is
+    had or refused."""
+    available, allowed = (read(AVAILABLE) or "").split(), (read(ALLOWED) or "").split()
+    if wanted is None:
+        if CONGESTION_CONTROL_PREFERRED in allowed:
+            return CONGESTION_CONTROL_PREFERRED
+        kept = read(CONGESTION_CONTROL)
+        progress("TCP's congestion control stays %s: this host allows %s in namespaces (%s = %s)" % (
+            kept, ", ".join(allowed), ALLOWED, " ".join(allowed)))
+        return kept
+    if wanted not in available:
+        raise Failure("--congestion-control %s: this kernel has %s" % (wanted, ", ".join(available)))
+    if wanted not in allowed:
+        raise Failure("--congestion-control %s: this host allows %s in namespaces: sysctl -w "
+                      "net.ipv4.tcp_allowed_congestion_control='%s' first" % (
+                          wanted, ", ".join(allowed), " ".join([*allowed, wanted])))
+    return wanted
 
 
 def settle(prefix, congestion_control):

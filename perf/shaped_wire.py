@@ -31,7 +31,7 @@ class ShapedWire:
     """Both namespaces while the context lasts."""
 
     def __init__(self, options):
-        self.congestion_control = options.congestion_control
+        self.congestion_control = network_namespace.chosen(options.congestion_control)
         self.server = "millrace-perf-%d-server" % os.getpid()
         self.client = "millrace-perf-%d-client" % os.getpid()
 
