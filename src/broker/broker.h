@@ -82,8 +82,8 @@ public:
     void begin_drain(uint32_t rate);
     // Everybody has been told, and nobody can come any more.
     bool has_shed_all() const;
-    // Counts what waits in sessions and has no client to go to. Once, when the loop has ended.
-    void count_left_behind();
+    // Over all sessions, so when the loop has ended.
+    LeftBehind left_behind();
     uint64_t connection_count() const { return context_.counters.connections.read(); }
 
     // What simulations and tests look at.

@@ -13,7 +13,7 @@
 //   4. DISCONNECT behind what stands in its ring, and an orderly close.
 //
 // What is published between turn and goodbye may reach the client or not. If its session is kept it
-// waits there, and ends with the process: count_left_behind() says how much that is.
+// waits there, and ends with the process: left_behind() says how much that is.
 #include <algorithm>
 
 #include "broker/broker.h"
@@ -202,17 +202,18 @@ void Broker::on_leaving_timer(Connection& connection) {
     finish_leaving(connection);
 }
 
-void Broker::count_left_behind() {
+LeftBehind Broker::left_behind() {
+    LeftBehind left;
     sessions_.for_each_from(0, UINT32_MAX, [&](Session& session) {
         if (session.extras == nullptr) return;
         uint64_t messages = session.extras->waiting.count();
         session.extras->inflight.for_each([&](const InflightEntry& entry) {
             messages += entry.message != nullptr ? 1 : 0;
         });
-        if (messages == 0) return;
-        context_.counters.messages_left_behind.add(messages);
-        context_.counters.sessions_left_behind.add();
+        left.messages += messages;
+        left.sessions += messages > 0 ? 1 : 0;
     });
+    return left;
 }
 
 }  // namespace millrace

@@ -22,8 +22,6 @@ struct BrokerCounters {
     Counter session_moves;
     Counter sheds;                     // clients told to go, one by one
     Counter sheds_late;                // of them: before they had acknowledged everything
-    // At the end: what no client has come back for.
-    Counter messages_left_behind, sessions_left_behind;
 };
 
 }  // namespace millrace

@@ -15,6 +15,12 @@
 
 namespace millrace {
 
+// What waits in sessions and ends with the process.
+struct LeftBehind {
+    uint64_t messages = 0;
+    uint64_t sessions = 0;  // that have some
+};
+
 // One connection between its turn and its goodbye.
 struct Leaving {
     uint64_t round;            // the mark that it waits for

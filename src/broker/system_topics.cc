@@ -55,8 +55,6 @@ void SystemTopics::for_each(
         {"$SYS/broker/timeouts/slow receiver", &BrokerCounters::slow_receivers_closed},
         {"$SYS/broker/drain/told", &BrokerCounters::sheds},
         {"$SYS/broker/drain/told late", &BrokerCounters::sheds_late},
-        {"$SYS/broker/drain/messages left behind", &BrokerCounters::messages_left_behind},
-        {"$SYS/broker/drain/sessions left behind", &BrokerCounters::sessions_left_behind},
     };
     static_assert(std::size(broker_rows) * sizeof(Counter) == sizeof(BrokerCounters),
                   "a counter has no topic");

@@ -109,6 +109,7 @@ private:
     std::condition_variable thread_ended_;
     uint32_t threads_running_ = 0;          // under threads_mutex_
     Instant drain_began_{};                 // likewise; zero without a drain
+    LeftBehind left_behind_;                // likewise; of the shards that have ended
 };
 
 // What a host of a shard sent may still be in the device's hands, so the memory goes last.
@@ -200,9 +201,12 @@ void ServerOfShards::run_shard_thread(uint32_t index) {
         log_warning("shard not pinned", field("core", plan_.cpus[index]),
                     field("error", pinned.error().message));
     }
-    shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
+    const LeftBehind left_behind =
+        shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
     live_.left(index);
     const std::lock_guard<std::mutex> lock(threads_mutex_);
+    left_behind_.messages += left_behind.messages;
+    left_behind_.sessions += left_behind.sessions;
     if (--threads_running_ > 0) return;
     if (drain_began_ != Instant{}) log_drain_end();
     thread_ended_.notify_all();
@@ -258,15 +262,13 @@ void ServerOfShards::log_drain_end() const {
         const BrokerCounters& counters = shard->counters;
         sum.sheds.add(counters.sheds.read());
         sum.sheds_late.add(counters.sheds_late.read());
-        sum.messages_left_behind.add(counters.messages_left_behind.read());
-        sum.sessions_left_behind.add(counters.sessions_left_behind.read());
     }
     log_info("drain ended",
              field("cut_short", order_.load(std::memory_order_relaxed) == ShardOrder::stop),
              field("took_ms", (monotonic_now() - drain_began_).to_ms()),
              field("told", sum.sheds.read()), field("told_late", sum.sheds_late.read()),
-             field("messages_left_behind", sum.messages_left_behind.read()),
-             field("sessions_left_behind", sum.sessions_left_behind.read()));
+             field("messages_left_behind", left_behind_.messages),
+             field("sessions_left_behind", left_behind_.sessions));
 }
 
 void ServerOfShards::log_state() {

@@ -58,8 +58,8 @@ public:
     virtual ~ShardHost() = default;
     virtual Outcome<uint16_t> listen(const Endpoint& local) = 0;
     // Until `order` isn't to serve any more and every connection is closed, of this shard and of
-    // all others, or the time that they have for it has passed.
-    virtual void run(const SystemTopics* system_topics) = 0;
+    // all others, or the time that they have for it has passed. Says what ends with it.
+    virtual LeftBehind run(const SystemTopics* system_topics) = 0;
     // They stay when run() has ended.
     virtual const TransportCounters& counters() const = 0;
     virtual std::string describe() const = 0;
@@ -209,7 +209,7 @@ public:
     const TransportCounters& counters() const override { return *counters_; }
     std::string describe() const override { return net_->describe(); }
 
-    void run(const SystemTopics* system_topics) override {
+    LeftBehind run(const SystemTopics* system_topics) override {
         const LiveSettings& live = seat_.live.newest();
         seat_.live.took(seat_.index, live);
         net_->set_send_timeout(Duration::ms(live.broker.timeouts.send_stall.count()));
@@ -220,8 +220,9 @@ public:
                        seat_.seed});
         ShardApp<Net> app(*net_, broker, wheel, seat_, live);
         run_shard(*net_, app, mailbox, wheel, app.idle());
-        broker.count_left_behind();
+        const LeftBehind left_behind = broker.left_behind();
         net_.reset();  // its connections' rings refer to blocks that go after it
+        return left_behind;
     }
 
 private:
