@@ -112,8 +112,8 @@ void Checkers::on_unsubscribed(uint32_t client, std::string_view filter, uint64_
 }
 
 void Checkers::on_session_in_doubt(uint32_t client) {
-    for (Span& span : spans_[client]) {
-        if (span.may_end == never || span.must_begin != never) span.was_lost = true;
+    for (Span& span : spans_[client]) {   // those of long ago too: what they brought may still wait
+        span.was_lost = true;
         span.must_begin = never;
     }
 }
