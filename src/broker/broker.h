@@ -154,7 +154,9 @@ private:
     void end_session(Session& session);
     void publish_will(Session& session);
     void free_limits(MqttConnection& client);
-    void update_shared_groups(Session& session);
+    enum class Membership : uint8_t { connected, gone };
+    void count_memberships(const Session& session, Membership membership);
+    void announce_memberships(const Session& session);
 
     // broker_drain.cc
     mqtt::Reason goodbye_reason() const;

@@ -183,8 +183,9 @@ void Broker::attach(Connection& connection, Session& session, const mqtt::Connec
     context_.counters.connects_accepted.add();
     log_client_connected(session, client, session_present);
     start_connection_timer(client);
+    count_memberships(session, Membership::connected);
     if (!send_connack(connection, session, packet, assigned, session_present)) return;
-    update_shared_groups(session);
+    announce_memberships(session);
     if (session_present) {
         fanout_.resend_inflight(session);
         fanout_.send_waiting(session);

@@ -92,7 +92,11 @@ void Broker::detach(Connection& connection, WillAction will, std::string_view re
     MqttConnection& client = mqtt_of(connection);
     MR_ASSERT(client.session != nullptr);
     Session& session = *client.session;
-    if (client.state == MqttConnection::State::leaving) drain_->leaving.erase(&connection);
+    if (client.state == MqttConnection::State::leaving) {
+        drain_->leaving.erase(&connection);
+    } else {
+        count_memberships(session, Membership::gone);
+    }
     log_client_closed(session, reason);
     client.session = nullptr;
     client.state = MqttConnection::State::ended;
@@ -105,7 +109,7 @@ void Broker::detach(Connection& connection, WillAction will, std::string_view re
         end_session(session);
         return;
     }
-    update_shared_groups(session);
+    announce_memberships(session);
     start_session_timer(session);
 }
 
@@ -174,9 +178,18 @@ void Broker::end_session(Session& session) {
     post_claim_mail(MailKind::session_ended, hash, client_id);
 }
 
-// Its memberships count as connected, or don't any more.
-void Broker::update_shared_groups(Session& session) {
-    for (Subscription* own = session.subscriptions; own != nullptr; own = own->next) {
+// Its memberships count as connected, or don't any more. To be announced.
+void Broker::count_memberships(const Session& session, Membership membership) {
+    for (const Subscription* own = session.subscriptions; own != nullptr; own = own->next) {
+        if (own->filter->kind != Filter::Kind::shared) continue;
+        SharedGroup& group = static_cast<SharedGroup&>(*own->filter);
+        if (membership == Membership::connected) group.note_connected(context_.self(), *own);
+        else group.note_gone(context_.self(), *own);
+    }
+}
+
+void Broker::announce_memberships(const Session& session) {
+    for (const Subscription* own = session.subscriptions; own != nullptr; own = own->next) {
         if (own->filter->kind == Filter::Kind::shared) {
             router_.announce_members(static_cast<SharedGroup&>(*own->filter), 0);
         }

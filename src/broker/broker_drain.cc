@@ -94,7 +94,8 @@ void Broker::begin_leaving(Connection& connection) {
         context_.outbox.set_receive_paused(connection, false);
     }
     context_.wheel.start(client.timer, context_.now + drain_time());
-    update_shared_groups(*client.session);
+    count_memberships(*client.session, Membership::gone);
+    announce_memberships(*client.session);
     drain_->unmarked.push_back(&connection);
 }
 

@@ -74,7 +74,10 @@ mqtt::Reason Broker::subscribe(Session& session, const mqtt::SubscribeEntry& ent
     if (added == SubscriptionIndex::Added::exhausted) {
         return is_v5 ? mqtt::Reason::quota_exceeded : mqtt::Reason::unspecified_error;
     }
-    const Filter& filter = *subscription->filter;
+    Filter& filter = *subscription->filter;
+    if (filter.kind == Filter::Kind::shared && added == SubscriptionIndex::Added::created) {
+        static_cast<SharedGroup&>(filter).note_connected(context_.self(), *subscription);
+    }
     // No retained messages for shared subscriptions (3.8.3.1).
     const bool wants_retained =
         filter.kind != Filter::Kind::shared &&
@@ -146,6 +149,9 @@ mqtt::Reason Broker::unsubscribe(Session& session, std::string_view filter) {
 void Broker::remove_subscription(Session& session, Subscription& subscription) {
     const Filter::Kind kind = subscription.filter->kind;
     requests_.forget_created(subscription);
+    if (kind == Filter::Kind::shared && session.connection != nullptr) {   // it unsubscribes
+        static_cast<SharedGroup&>(*subscription.filter).note_gone(context_.self(), subscription);
+    }
     if (kind == Filter::Kind::exact && context_.shard_count() == 1) {
         index_.remove(session, subscription);  // nobody else knows of it
         return;

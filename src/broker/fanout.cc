@@ -158,20 +158,17 @@ void Fanout::deliver_shared(const Message& message, SharedGroup& group) {
     const uint32_t count = group.subscribers.count();
     if (count == 0) return;
     const Subscriber* members = group.subscribers.begin();
-    const Subscriber* chosen = &members[group.local_turn % count];
-    for (uint32_t step = 0; step < count; ++step) {
-        const Subscriber& member = members[(group.local_turn + step) % count];
-        Connection* connection = member.session->connection;
-        if (connection == nullptr) continue;
-        if (mqtt_of(*connection).state == MqttConnection::State::leaving) {
-            chosen = &member;  // unless another stays
-            continue;
+    const uint32_t turn = group.local_turn++;
+    const uint32_t connected = group.connected[context_.self()];
+    const Subscriber* chosen = &members[turn % (connected > 0 ? connected : count)];
+    if (connected == 0) {   // one that leaves is better than one that is away
+        for (uint32_t step = 0; step < count; ++step) {
+            const Subscriber& member = members[(turn + step) % count];
+            if (member.session->connection == nullptr) continue;
+            chosen = &member;
+            break;
         }
-        chosen = &member;
-        group.local_turn += step;
-        break;
     }
-    ++group.local_turn;
     begin(message, any_shard);
     to_subscriber(*chosen);
     end();

@@ -167,12 +167,7 @@ uint64_t Router::announce_to_all(const ReplicateMail& mail, std::string_view tex
 }
 
 void Router::announce_members(SharedGroup& group, uint32_t request) {
-    uint32_t connected = 0;
-    for (const Subscriber& member : group.subscribers) {
-        Connection* connection = member.session->connection;
-        if (connection == nullptr) continue;
-        connected += mqtt_of(*connection).state == MqttConnection::State::connected ? 1 : 0;
-    }
+    const uint32_t connected = group.connected[context_.self()];
     const bool present = group.subscribers.count() > 0;
     group.set_shard(context_.self(), connected, present);
     std::string scratch;

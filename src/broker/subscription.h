@@ -13,6 +13,7 @@
 #include <bit>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "base/assert.h"
 #include "codec/mqtt/packet.h"
@@ -64,6 +65,12 @@ public:
         subscriber.subscription->position = count_;
         mutable_begin()[count_++] = subscriber;
         return true;
+    }
+    void swap(uint32_t first, uint32_t second) {
+        Subscriber* subscribers = mutable_begin();
+        std::swap(subscribers[first], subscribers[second]);
+        subscribers[first].subscription->position = first;
+        subscribers[second].subscription->position = second;
     }
     // The last one takes the removed one's place.
     void remove(Heap& heap, uint32_t position) {
@@ -139,6 +146,8 @@ struct ReplicatedFilter : Filter {
 // A group of `$share/{name}/{filter}` (4.8.2). Every shard knows how many members each shard has
 // connected, so that the shard that routes a publish picks a shard by weight, and that shard one
 // of its members. Its name stands behind it.
+// Holds: of this shard's members those who are connected, and not leaving, stand in front, as many
+//        as connected[this shard]: however many are away, finding one costs nothing.
 struct SharedGroup : Filter {
     static constexpr uint32_t shards_max = 64;
 
@@ -158,6 +167,17 @@ struct SharedGroup : Filter {
         connected[shard] = connected_count;
         const uint64_t bit = uint64_t{1} << shard;
         present_mask = present ? present_mask | bit : present_mask & ~bit;
+    }
+    // A member on this shard, `shard`, has come and stays; or doesn't any more.
+    void note_connected(uint32_t shard, const Subscription& member) {
+        MR_ASSERT(connected[shard] <= member.position);
+        subscribers.swap(member.position, connected[shard]++);
+        ++connected_total;
+    }
+    void note_gone(uint32_t shard, const Subscription& member) {
+        MR_ASSERT(member.position < connected[shard]);
+        subscribers.swap(member.position, --connected[shard]);
+        --connected_total;
     }
     // The shard whose turn it is: by weight of its connected members, or, when nobody is
     // connected, one that has members at all. Only while present_mask is not 0.

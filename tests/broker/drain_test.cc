@@ -1,9 +1,11 @@
 // A drain on one shard: who goes when, what is awaited, what is told (MQTT 5.0, 3.14, 4.11).
 #include <doctest/doctest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "base/prng.h"
 #include "broker_fixture.h"
 
 using namespace millrace;
@@ -31,6 +33,9 @@ struct DrainFixture : BrokerFixture {
         broker->begin_drain(live.drain.rate);
         broker->end_turn(now);
         advance(Duration::ms(1));
+    }
+    static bool is_leaving(TestClient& client) {
+        return mqtt_of(client.connection).state == MqttConnection::State::leaving;
     }
     uint32_t closed_count() const {
         uint32_t count = 0;
@@ -219,15 +224,8 @@ TEST_CASE("drain: a stream of new messages doesn't keep a client for ever") {
     };
     publish("before");
     fixture.begin_drain();
-    // Until its turn has come: then a ping isn't answered any more.
     const uint16_t first = fixture.take(receiver).publish().packet_id;
-    const auto is_served = [&] {
-        fixture.feed(receiver, mqtt::pingreq);
-        if (!fixture.has_packet(receiver)) return false;
-        CHECK(fixture.take(receiver).type() == PacketType::pingresp);
-        return true;
-    };
-    while (is_served()) fixture.advance(Duration::ms(500));
+    while (!fixture.is_leaving(receiver)) fixture.advance(Duration::ms(500));
     REQUIRE(fixture.counters.connections.read() > 2);   // and it isn't one of the last
     publish("during");
     CHECK(payload_of(fixture.take(receiver)) == "during");
@@ -320,9 +318,7 @@ TEST_CASE("drain: a shared group's messages go to members that stay") {
     fixture.begin_drain();
     TestClient* leaving = nullptr;
     for (TestClient* member : members) {
-        fixture.feed(*member, mqtt::pingreq);
-        if (!fixture.has_packet(*member)) leaving = member;
-        else fixture.take(*member);
+        if (fixture.is_leaving(*member)) leaving = member;
     }
     REQUIRE(leaving != nullptr);
     CHECK_FALSE(leaving->closed);
@@ -334,6 +330,57 @@ TEST_CASE("drain: a shared group's messages go to members that stay") {
     }
     CHECK_FALSE(fixture.has_packet(*leaving));
     CHECK(fixture.counters.waiting_messages.read() == 0);
+}
+
+TEST_CASE("drain: a shared group's members stand where they belong, whoever comes and goes") {
+    DrainFixture fixture(draining(1));
+    Prng random(7);
+    std::map<std::string, TestClient*> members;
+    const auto come = [&](const std::string& name) {
+        TestClient& member = fixture.kept(name);
+        if (random.below(3) != 0) fixture.subscribe(member, "$share/group/news", 1);
+        members[name] = &member;
+    };
+    const auto group_of = [&]() -> const SharedGroup* {
+        for (const auto& [name, member] : members) {
+            const Session* session = mqtt_of(member->connection).session;
+            if (member->closed || session == nullptr || session->subscriptions == nullptr) continue;
+            return static_cast<const SharedGroup*>(session->subscriptions->filter);
+        }
+        return nullptr;
+    };
+    const auto check = [&] {
+        const SharedGroup* group = group_of();
+        if (group == nullptr) return;
+        uint32_t stays = 0;
+        for (const Subscriber& member : group->subscribers) {
+            Connection* connection = member.session->connection;
+            const bool is_there = connection != nullptr &&
+                                  mqtt_of(*connection).state == MqttConnection::State::connected;
+            CHECK(is_there == (member.subscription->position < group->connected[0]));
+            stays += is_there ? 1 : 0;
+        }
+        CHECK(group->connected[0] == stays);
+        CHECK(group->connected_total == stays);
+    };
+    for (int number = 0; number < 12; ++number) come(std::to_string(number));
+    for (int times = 0; times < 400; ++times) {
+        const std::string name = std::to_string(random.below(12));
+        TestClient& member = *members[name];
+        if (times == 300) fixture.begin_drain();
+        switch (random.below(4)) {
+        case 0:
+            if (!member.closed) fixture.drop(member);
+            break;
+        case 1:
+            if (!member.closed && times < 300) fixture.unsubscribe(member, "$share/group/news");
+            break;
+        default:
+            if (times < 300) come(name);   // takes over, or comes back
+            else fixture.advance(Duration::ms(100));
+        }
+        check();
+    }
 }
 
 TEST_CASE("drain: a shutdown cuts it short") {
