@@ -114,6 +114,7 @@ void Broker::keep_held(Connection& connection, Bytes bytes) {
 
 void Broker::release_held(Connection& connection) {
     mqtt_of(connection).is_held = false;
+    if (drain_ != nullptr) leave_if_due(connection);
     const auto place = held_.find(&connection);
     if (place == held_.end()) return;
     const std::vector<uint8_t> backlog = std::move(place->second);

@@ -166,6 +166,7 @@ private:
     bool has_unshed() const;
     bool may_shed(const Session& session) const;
     void begin_leaving(Connection& connection);
+    void leave_if_due(Connection& connection);
     void send_mark();
     void post_mark(DrainMarks::Stage stage, uint32_t origin);
     void on_drain_mark(uint32_t from, Bytes mail);

@@ -96,6 +96,7 @@ void Broker::detach(Connection& connection, WillAction will, std::string_view re
         drain_->leaving.erase(&connection);
     } else {
         count_memberships(session, Membership::gone);
+        if (drain_ != nullptr) drain_->held.erase(&connection);
     }
     log_client_closed(session, reason);
     client.session = nullptr;

@@ -6,7 +6,7 @@
 // timeouts.drain. So a turn goes like this:
 //
 //   1. state `leaving`: what was read from the client has been answered. Of what comes later
-//      acknowledgements count alone. Other members of its shared groups are preferred.
+//      only acknowledgements count. Other members of its shared groups are preferred.
 //   2. A mark goes through all shards and comes back (drain_marks.h): everything older is here.
 //   3. All of that is sent, and then acknowledged. What comes meanwhile is sent too, but nobody
 //      waits for its acknowledgement: else a steady stream would never let the client go.
@@ -66,7 +66,11 @@ void Broker::shed_due() {
             if (may_shed(session)) found.push_back(session.connection);
         });
         const auto count = std::min<uint64_t>(due, found.size());
-        for (uint64_t index = 0; index < count; ++index) begin_leaving(*found[index]);
+        for (uint64_t index = 0; index < count; ++index) {
+            // One that waits for other shards' answer leaves with that; but it does.
+            if (mqtt_of(*found[index]).is_held) drain.held.insert(found[index]);
+            else begin_leaving(*found[index]);
+        }
         drain.pace.take(count);
         due -= count;
         if (count == found.size()) drain.cursor = next;
@@ -78,11 +82,17 @@ void Broker::shed_due() {
 
 bool Broker::has_unshed() const { return connection_count() > drain_->leaving.size(); }
 
-// One that waits for other shards' answer is told later.
 bool Broker::may_shed(const Session& session) const {
-    if (session.connection == nullptr) return false;
-    const MqttConnection& client = mqtt_of(*session.connection);
-    return client.state == MqttConnection::State::connected && !client.is_held;
+    Connection* connection = session.connection;
+    if (connection == nullptr) return false;
+    if (mqtt_of(*connection).state != MqttConnection::State::connected) return false;
+    return !mqtt_of(*connection).is_held || !drain_->held.contains(connection);
+}
+
+void Broker::leave_if_due(Connection& connection) {
+    if (drain_->held.erase(&connection) == 0) return;
+    begin_leaving(connection);
+    send_mark();
 }
 
 void Broker::begin_leaving(Connection& connection) {
@@ -183,14 +193,15 @@ void Broker::on_received_late(Connection& connection, Bytes bytes) {
     if (client.state == MqttConnection::State::leaving) finish_leaving(connection);
 }
 
-// A client that leaves sent something: an acknowledgement of ours, its own goodbye, or what is for
-// another server now and isn't answered.
+// A client that leaves sent something: an acknowledgement, a ping, which is always answered
+// (3.12.4), its own goodbye, or what is for another server now and isn't answered.
 bool Broker::on_leaving_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body) {
     switch (header.type) {
     case mqtt::PacketType::puback:
     case mqtt::PacketType::pubrec:
     case mqtt::PacketType::pubrel:
     case mqtt::PacketType::pubcomp:
+    case mqtt::PacketType::pingreq:
     case mqtt::PacketType::disconnect:
         return on_connected_packet(connection, header, body);
     default:

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct Drain {
     TimerEntry timer;
     uint32_t cursor = 0;       // where in the table of sessions the next one is looked for
     std::unordered_map<Connection*, Leaving> leaving;
+    // Had their turn while other shards were being asked for them: leave when that is answered.
+    std::unordered_set<Connection*> held;
     // One mark serves all that have had their turn when it leaves. A connection stands in one of
     // these from its turn on, even when it has gone meanwhile.
     uint64_t round = 0;                    // of the mark that is out, or was last

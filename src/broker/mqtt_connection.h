@@ -33,7 +33,7 @@ struct MqttConnection {
         awaiting_connect,
         claiming,    // the client id's home shard is being asked
         connected,
-        leaving,     // of its packets only acknowledgements count: it'll be told to go (broker_drain.cc)
+        leaving,     // its publishes don't count any more: it'll be told to go (broker_drain.cc)
         ended,       // no packet is processed any more
     };
 

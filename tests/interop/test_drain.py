@@ -71,6 +71,20 @@ class DrainTest(OwnBrokerTest):
                     pass
         self.fail("nobody is told to go")
 
+    @millrace_only("a rate of ours")
+    def test_whoever_never_stops_subscribing_goes_too(self):
+        """A SUBSCRIBE waits for other shards; the next one is there when they have answered"""
+        wire = self.client()
+        again = mqtt.subscribe(1, [("held/#", mqtt.options())])
+        wire.send(again * 1_000)
+        self.broker.terminate()
+        deadline = time.monotonic() + 20
+        while (got := wire.receive()).kind != mqtt.DISCONNECT:
+            self.assertEqual(got.kind, mqtt.SUBACK)
+            self.assertLess(time.monotonic(), deadline, "it's never its turn")
+            wire.send(again)
+        self.ends_well()
+
     @millrace_only("the log is ours")
     def test_what_ends_with_the_process_is_said(self):
         """broker/README.md: sessions outlive their clients' goodbye, but not the process"""
