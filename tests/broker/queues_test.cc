@@ -130,6 +130,26 @@ TEST_CASE("inflight: numbers stay distinct over the wrap of the 32-bit counter")
     }
 }
 
+TEST_CASE("inflight: what was sent up to a number is told from what came later, over the wrap too") {
+    ShardFixture shard;
+    Inflight inflight;
+    const PacketNumber before{UINT32_MAX}, later{2};
+    CHECK_FALSE(inflight.has_open_until(UINT32_MAX));
+    for (const PacketNumber number : {before, later}) {
+        REQUIRE(inflight.push(shard.heap, entry_of(number)));
+    }
+    CHECK(inflight.has_open_until(UINT32_MAX));
+    CHECK_FALSE(inflight.has_open_until(UINT32_MAX - 1));
+    inflight.finish(shard.heap, *inflight.find(before.packet_id()));
+    CHECK_FALSE(inflight.has_open_until(UINT32_MAX));
+    CHECK(inflight.has_open_until(2));
+    // Of another shard: its number says nothing.
+    REQUIRE(inflight.push(shard.heap, entry_of({70'000}, true)));
+    CHECK(inflight.has_open_until(UINT32_MAX));
+    MessageStore store(shard.heap, shard.ledger);
+    inflight.clear(shard.heap, store);
+}
+
 TEST_CASE("inflight: an entry of another shard occupies its identifier whatever its number") {
     ShardFixture shard;
     Inflight inflight;

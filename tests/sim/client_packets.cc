@@ -29,6 +29,7 @@ void Client::read(size_t bytes_max) {
 
 void Client::on_end() {
     if (draining_ && (is_told_ || (has_had_turn_ && version_ == mqtt::Version::v3_1_1))) {
+        check_owes_nothing();
         checkers_.trace(index_, "has been told to go");
         has_left_ = true;
         after_connection();
@@ -63,7 +64,13 @@ void Client::on_disconnect(Bytes body) {
     if (!packet || !has_had_turn_ || version_ != mqtt::Version::v5) {
         fail(fmt::format("DISCONNECT with reason {:#x}", packet ? static_cast<int>(packet->reason) : -1));
     }
+    check_owes_nothing();
     check_told(packet->reason, packet->server_reference);
+}
+
+void Client::check_owes_nothing() const {
+    if (owed_.empty()) return;
+    fail(fmt::format("told to go before it has acknowledged packet {}", *owed_.begin()));
 }
 
 void Client::check_told(mqtt::Reason reason, std::optional<std::string_view> reference) {

@@ -166,6 +166,7 @@ void Client::after_connection() {
     aliases_in_.clear();
     aliases_out_.clear();
     open_.clear();
+    owed_.clear();
     due_acks_.clear();
     subscribes_.clear();
     unsubscribes_.clear();
@@ -193,6 +194,7 @@ void Client::begin_drain() {
 void Client::look_at_drain() {
     if (!draining_ || has_had_turn_ || state_ != State::online || !world_.is_leaving(*pipe_)) return;
     has_had_turn_ = true;
+    owed_ = open_;
     checkers_.trace(index_, "has its turn to leave");
     checkers_.on_turn_to_leave(index_);
 }
@@ -412,6 +414,7 @@ void Client::answer(size_t count_max) {
         send_ack(ack.type, ack.packet_id);
         if (ack.type == mqtt::PacketType::pubrec) continue;
         open_.erase(ack.packet_id);
+        owed_.erase(ack.packet_id);
         unfinished_.erase(ack.packet_id);
     }
 }

@@ -114,6 +114,7 @@ private:
     void on_unsuback(Bytes body);
     void on_disconnect(Bytes body);
     void on_end();
+    void check_owes_nothing() const;
     void check_told(mqtt::Reason reason, std::optional<std::string_view> reference);
 
     World& world_;
@@ -143,6 +144,7 @@ private:
     std::map<uint16_t, std::string> aliases_in_;
     std::map<std::string, uint16_t> aliases_out_;
     std::set<uint16_t> open_;       // received, our last acknowledgement not yet sent
+    std::set<uint16_t> owed_;       // of these, what was there at its turn to leave
     std::deque<DueAck> due_acks_;
     std::map<uint16_t, std::pair<std::string, size_t>> subscribes_;
     std::map<uint16_t, PendingUnsubscribe> unsubscribes_;
