@@ -183,3 +183,16 @@ TEST_CASE("config file: the log's level and format are read, and other words ref
     CHECK(fault_in("[log]\nformat = \"xml\"\n") ==
           "a.toml:2:10: log.format = \"xml\": accepted is \"text\" or \"json\"");
 }
+
+// A running server reads such files when it is told to (SIGHUP).
+TEST_CASE("config file: one that breaks off or is malformed is an error, and ends nothing") {
+    for (const std::string_view text :
+         {"[", "[\n", "[\nrate = 1\n", "[[\n", "[[[", "[[[a]]]\n", "[a.[b]]\n", "a.=1", "a = [",
+          "a = {b", "a = \"", "a = \"\\u", "a = 1979-05-27T\n", "a = 1979-05-27Tx7:32:00Z\n",
+          "a = 07:\n", "a = 0x\n", "a = 1e\n", "\xff\xfe", "a = \"\xff\"\n", "= 1\n"}) {
+        CAPTURE(text);
+        const Outcome<Config> config = parse_config(text, "a.toml");
+        REQUIRE_FALSE(config);
+        CHECK(config.error().message.starts_with("a.toml:"));
+    }
+}
