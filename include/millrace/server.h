@@ -52,7 +52,7 @@ public:
     // with their mail; what a client was acknowledged does so always (src/broker/README.md).
     virtual void drain() = 0;
     // True when the server has come to its end, after drain() or stop(), or was never started;
-    // false when `timeout` has passed before. stats().connections says how many are left.
+    // false when `timeout` has passed before, which may be milliseconds::max(). stats().connections says how many are left.
     virtual bool wait_until_drained(std::chrono::milliseconds timeout) = 0;
     // Stops accepting, sends what is queued (for at most timeouts.drain), tells MQTT 5 clients
     // "server shutting down", or where to go instead if drain.server_reference says so, and joins

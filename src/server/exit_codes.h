@@ -2,6 +2,8 @@
 // Owned by: nobody. Thread: any.
 #pragma once
 
+#include <cstdio>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -23,7 +25,9 @@ constexpr int to_int(ExitCode code) {
 
 // Says on standard error why the process ends, and passes the code on.
 inline ExitCode complain(ExitCode code, std::string_view text) {
-    fmt::print(stderr, "millrace: {}\n", text);
+    // Where nobody can read it, the code still says it: fmt::print would end the process.
+    const std::string line = fmt::format("millrace: {}\n", text);
+    static_cast<void>(std::fwrite(line.data(), 1, line.size(), stderr));
     return code;
 }
 

@@ -1,4 +1,7 @@
 // The program: parses, then serves, examines or loads. The only place that joins the parts by name.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "server/assemble_dpdk.h"
@@ -11,6 +14,13 @@
 namespace millrace {
 
 namespace {
+
+// A closed one of the first three would be given to a ring or a socket, and the log written there.
+void fill_standard_descriptors() {
+    int lowest = 0;
+    while (lowest >= 0 && lowest <= 2) lowest = ::open("/dev/null", O_RDWR);
+    if (lowest > 2) ::close(lowest);
+}
 
 ExitCode examine(const DoctorCommand& command) {
     const auto config = make_config(command.config_path, {});
@@ -45,5 +55,6 @@ int run(int argument_count, const char* const* arguments) {
 }  // namespace millrace
 
 int main(int argument_count, char** arguments) {
+    millrace::fill_standard_descriptors();
     return millrace::run(argument_count, arguments);
 }

@@ -1,6 +1,13 @@
 #include "server/notify.h"
 
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #ifdef MR_WITH_SYSTEMD
@@ -13,8 +20,25 @@ namespace millrace {
 namespace {
 
 #ifdef MR_WITH_SYSTEMD
+// Not sd_notify(): while the manager reads nothing that waits for ever, and takes no signal.
 void tell(const std::string& message) {
-    static_cast<void>(::sd_notify(0, message.c_str()));
+    const char* path = std::getenv("NOTIFY_SOCKET");
+    sockaddr_un manager{};
+    manager.sun_family = AF_UNIX;
+    const size_t bytes = path == nullptr ? 0 : std::strlen(path);
+    if ((bytes < 2) || (path[0] != '/' && path[0] != '@')) return;
+    if (bytes >= sizeof(manager.sun_path)) return;
+    std::memcpy(manager.sun_path, path, bytes);
+    if (path[0] == '@') manager.sun_path[0] = '\0';   // an abstract name, which has no end mark
+
+    const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return;
+    const timeval patience{.tv_sec = 2, .tv_usec = 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    const auto address_bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + bytes);
+    static_cast<void>(::sendto(descriptor, message.data(), message.size(), MSG_NOSIGNAL,
+                               reinterpret_cast<const sockaddr*>(&manager), address_bytes));
+    ::close(descriptor);
 }
 #else
 void tell(const std::string&) {}
@@ -38,23 +62,13 @@ std::string reloading_message(Instant now) {
     return fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.nanoseconds / 1'000);
 }
 
-std::string stopping_message(Duration time_max, bool has_watchdog) {
-    const std::string watchdog =
-        has_watchdog ? fmt::format("\nWATCHDOG_USEC={}", time_max.to_us()) : "";
-    return fmt::format("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC={}{}", time_max.to_us(),
-                       watchdog);
-}
-
-std::string status_message(std::string_view status) {
-    return fmt::format("STATUS={}", one_line(status));
+std::string stopping_message(Duration time_max) {
+    return fmt::format("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC={}", time_max.to_us());
 }
 
 void notify_ready(std::string_view status) { tell(ready_message(status, ::getpid())); }
 void notify_reloading() { tell(reloading_message(monotonic_now())); }
-void notify_stopping(Duration time_max) {
-    tell(stopping_message(time_max, watchdog_timeout().has_value()));
-}
-void notify_status(std::string_view status) { tell(status_message(status)); }
+void notify_stopping(Duration time_max) { tell(stopping_message(time_max)); }
 void notify_alive() { tell("WATCHDOG=1"); }
 
 std::optional<Duration> watchdog_timeout() {

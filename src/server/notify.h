@@ -1,7 +1,8 @@
 // What the service manager is told: that we are ready, reloading, stopping, alive (sd_notify(3)).
 // Owned by: the main thread; functions.
 // Holds:    nothing happens where nobody asked: without NOTIFY_SOCKET in the environment, or in a
-//           build without libsystemd. What can't be told is no error: the service goes on.
+//           build without libsystemd. What can't be told is no error: the service goes on, after
+//           two seconds if the manager doesn't read.
 // Not here: when we are alive (watchdog.h).
 #pragma once
 
@@ -19,16 +20,14 @@ namespace millrace {
 std::string ready_message(std::string_view status, int64_t process);
 // systemd demands the time of the reload, on CLOCK_MONOTONIC, so that it knows which "ready" ends it.
 std::string reloading_message(Instant now);
-// Stopping may take `time_max`: the time to stop doesn't end before, nor does the watchdog of a
-// service that has one (to name its time-out would start one).
-std::string stopping_message(Duration time_max, bool has_watchdog);
-std::string status_message(std::string_view status);
+// Stopping may take `time_max`: the time to stop doesn't end before. The manager's watchdog has ended
+// by then, and a WATCHDOG_USEC would start another one.
+std::string stopping_message(Duration time_max);
 
 // After the start, and after every reload.
 void notify_ready(std::string_view status);
 void notify_reloading();
 void notify_stopping(Duration time_max);
-void notify_status(std::string_view status);
 // WATCHDOG=1: the service does its work.
 void notify_alive();
 

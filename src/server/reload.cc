@@ -26,38 +26,41 @@ void log_failure(std::string_view error) {
     log_error("reload failed", field("error", error));
 }
 
-bool has_changed_log(const ReloadResult& result) {
+bool has_changed(const ReloadResult& result, std::string_view key) {
     return std::any_of(result.changed.begin(), result.changed.end(),
-                       [](const ConfigChange& change) { return change.key.starts_with("log."); });
+                       [&](const ConfigChange& change) { return change.key == key; });
 }
 
 }  // namespace
 
-void reload_from_file(Server& server, const std::optional<std::string>& path,
-                      std::span<const ConfigOverride> overrides) {
+std::optional<Config> reload_from_file(Server& server, const std::optional<std::string>& path,
+                                       std::span<const ConfigOverride> overrides) {
     if (!path) {
         log_failure("there is no file to read again: start with --config FILE");
-        return;
+        return std::nullopt;
     }
     // A pipe that was read at the start is empty now, which would mean "all defaults".
     std::error_code error;
     if (std::filesystem::exists(*path, error) && !std::filesystem::is_regular_file(*path, error)) {
         log_failure(*path + " is not a regular file");
-        return;
+        return std::nullopt;
     }
-    const Outcome<Config> wanted = make_config(path, overrides);
+    Outcome<Config> wanted = make_config(path, overrides);
     if (!wanted) {
         log_failure(wanted.error().message);
-        return;
+        return std::nullopt;
     }
     const ReloadResult result = server.reload(*wanted);
     if (result.error) {
         log_failure(*path + ": " + result.error->message);
-        return;
+        return std::nullopt;
     }
-    // A level that SIGUSR2 chose stays when the file says nothing new.
-    if (has_changed_log(result)) apply_log_options(wanted->log);
+    // A level that SIGUSR2 chose stays when the file says nothing new of it.
+    LogOptions log{log_level_min.load(std::memory_order_relaxed), wanted->log.format};
+    if (has_changed(result, "log.level")) log.level = wanted->log.level;
+    apply_log_options(log);
     log_result(result, *path);
+    return std::move(*wanted);
 }
 
 }  // namespace millrace

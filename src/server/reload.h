@@ -14,8 +14,9 @@
 
 namespace millrace {
 
-// `path` and `overrides` as at the start: a key that a flag sets keeps its value.
-void reload_from_file(Server& server, const std::optional<std::string>& path,
-                      std::span<const ConfigOverride> overrides);
+// `path` and `overrides` as at the start: a key that a flag sets keeps its value. Returns what was
+// read: its live keys are in force. Nullopt: nothing has changed.
+std::optional<Config> reload_from_file(Server& server, const std::optional<std::string>& path,
+                                       std::span<const ConfigOverride> overrides);
 
 }  // namespace millrace

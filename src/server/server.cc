@@ -180,13 +180,17 @@ std::optional<Error> ServerOfShards::listen() {
 std::optional<Error> ServerOfShards::start() {
     MR_ASSERT(!is_running_);
     if (auto error = listen()) return error;
-    threads_running_ = plan_.count;
     is_running_ = true;
     shards_shedding_.store(plan_.count, std::memory_order_release);
     shards_left_.store(plan_.count, std::memory_order_release);
     {
         const std::lock_guard<std::mutex> lock(reload_mutex_);
         live_.seat_shards();
+    }
+    {
+        // drain() may be called from another thread: from here on it finds shards that will follow.
+        const std::lock_guard<std::mutex> lock(threads_mutex_);
+        threads_running_ = plan_.count;
     }
     for (uint32_t index = 0; index < plan_.count; ++index) {
         shards_[index]->thread = std::thread([this, index] { run_shard_thread(index); });
@@ -235,8 +239,11 @@ uint32_t ServerOfShards::drain_rate_in_force() {
 }
 
 bool ServerOfShards::wait_until_drained(std::chrono::milliseconds timeout) {
+    // The longest that a clock can count is "for ever", too.
+    constexpr std::chrono::milliseconds timeout_max = std::chrono::years(100);
     std::unique_lock<std::mutex> lock(threads_mutex_);
-    return thread_ended_.wait_for(lock, timeout, [&] { return threads_running_ == 0; });
+    return thread_ended_.wait_for(lock, std::clamp(timeout, std::chrono::milliseconds(0), timeout_max),
+                                  [&] { return threads_running_ == 0; });
 }
 
 void ServerOfShards::stop() {

@@ -24,8 +24,15 @@
 namespace millrace {
 namespace {
 
-// What the end takes beyond timeouts.drain, with room.
-constexpr Duration stop_slack = Duration::s(10);
+// What the end may take when nothing is left that counts down: the last client's time for its
+// acknowledgements, as much for its goodbye, and room. A drain's clients may all be of one shard,
+// which tells one to go every so often.
+Duration stop_time_of(const Config& config) {
+    constexpr int64_t shards_max = 64;
+    const int64_t between_turns_ms =
+        config.drain.rate == 0 ? 0 : shards_max * 1'000 / config.drain.rate;
+    return Duration::ms(2 * config.timeouts.drain.count() + between_turns_ms) + Duration::s(10);
+}
 
 ExitCode print_budget(const Config& config) {
     const ShardPlan plan = plan_shards(config, read_host_facts());
@@ -65,15 +72,19 @@ struct Service {
     Server& server;
     const ServeCommand& command;
     const std::string status;  // for the manager
+    Config config;             // its live keys are those in force
+    bool is_stopping = false;
 
-    void reload() const {
-        notify_reloading();
-        reload_from_file(server, command.config_path, command.overrides);
-        notify_ready(status);
+    void reload() {
+        if (!is_stopping) notify_reloading();  // else its status stays "stopping"
+        if (auto taken = reload_from_file(server, command.config_path, command.overrides)) {
+            config = std::move(*taken);
+        }
+        if (!is_stopping) notify_ready(status);
     }
 
     // False when it is told to stop.
-    bool follow(ServiceSignal signal) const {
+    bool follow(ServiceSignal signal) {
         switch (signal) {
         case ServiceSignal::report: server.log_state(); return true;
         case ServiceSignal::step_log_level: step_log_level(); return true;
@@ -83,7 +94,7 @@ struct Service {
         MR_UNREACHABLE();
     }
 
-    void follow_signals() const {
+    void follow_signals() {
         ServiceWatch watch(server);
         while (true) {
             const std::optional<ServiceSignal> signal = wait_for_signal(watch.next_look());
@@ -94,23 +105,24 @@ struct Service {
 
     // At the rate that the configuration has. It may take long: a line now and then says how far it
     // is, and the manager gives it more time for as long as connections go.
-    void drain(Duration stop_time) const {
+    void drain() {
         constexpr Duration between_lines = Duration::s(10);
         constexpr std::chrono::milliseconds between_signals{100};
+        is_stopping = true;
         uint64_t connections = server.stats().connections;
         log_info("server stopping", field("connections", connections));
-        notify_stopping(between_lines + stop_time);
+        notify_stopping(between_lines + stop_time_of(config));
         Instant next_line = monotonic_now() + between_lines;
         server.drain();
         while (!server.wait_until_drained(between_signals)) {
-            while (const auto signal = wait_for_signal(monotonic_now())) {
-                // It came just then, where it's taken: its default action is the end.
-                if (!follow(*signal)) static_cast<void>(std::raise(SIGTERM));
-            }
+            // One at a time: however many come, the end is seen. A stop signal that came just when it
+            // is taken here ends the process, as it does at any other moment.
+            const std::optional<ServiceSignal> signal = wait_for_signal(monotonic_now());
+            if (signal && !follow(*signal)) static_cast<void>(std::raise(SIGTERM));
             if (monotonic_now() < next_line) continue;
             next_line = monotonic_now() + between_lines;
             const uint64_t left = server.stats().connections;
-            if (left < connections) notify_stopping(between_lines + stop_time);
+            if (left < connections) notify_stopping(between_lines + stop_time_of(config));
             log_info("drain goes on", field("connections", left));
             connections = left;
         }
@@ -137,11 +149,11 @@ ExitCode serve(const ServeCommand& command) {
     if (auto fault = server->start()) return fail_to_start(*fault);
     const std::string addresses = listen_text(*config, *server);
     tell_start(*server, addresses);
-    const Service service{*server, command, "listens on " + addresses};
+    Service service{*server, command, "listens on " + addresses, *config};
     notify_ready(service.status);
     service.follow_signals();
     let_stop_signals_end();
-    service.drain(Duration::ms(config->timeouts.drain.count()) + stop_slack);
+    service.drain();
     server->stop();
     log_info("server stopped");
     return ExitCode::success;

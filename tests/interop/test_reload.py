@@ -92,7 +92,7 @@ class ReloadTest(OwnBrokerTest):
         wire = self.client()
         for text, fault in (("[mqtt]\nmaximum_packet_bytes = 300\nmaximum_qos = 7\n", "maximum_qos"),
                             ("[mqtt]\nmaximum_packet_bytes = 300\n[queue]\n", "queue"),
-                            ("[mqtt\n", "broker.toml")):
+                            ("[mqtt\n", "broker.toml"), ("[\n", "broker.toml")):
             said = self.reload(text)
             self.assertIn("reload failed", said)
             self.assertIn(fault, said)
@@ -122,6 +122,18 @@ class ReloadTest(OwnBrokerTest):
         said = self.reload(dict(config, shards={"count": 9}))
         self.assertIn("changed=0 refused=0", said)
         self.assert_serves()
+
+    def test_a_level_that_a_signal_chose_stays_when_only_the_format_changes(self):
+        self.broker.process.send_signal(signal.SIGUSR2)
+        deadline = time.monotonic() + 20
+        while "log_level=debug" not in self.broker.text():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.005)
+        self.assertIn("log.format", self.reload({"log": {"format": "json"}}))
+        self.client()
+        while '"event":"client connected"' not in self.broker.text():
+            self.assertLess(time.monotonic(), deadline, self.broker.text())
+            time.sleep(0.005)
 
     def test_many_in_a_row_lose_nothing(self):
         """QoS 1 and 2 across shards while the file changes and changes."""

@@ -245,6 +245,23 @@ class CommandLineTest(unittest.TestCase):
                 self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
                 self.assertTrue(done.stderr.strip(), "a message says why")
 
+    def test_a_closed_standard_error_changes_neither_the_status_nor_what_is_written_to(self):
+        closed = lambda: os.close(2)  # noqa: E731
+        done = subprocess.run([settings.executable, "serve", "--nonsense"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, preexec_fn=closed, timeout=30)
+        self.assertEqual(done.returncode, 2)
+        # Descriptor 2 mustn't be a ring or a socket, for the log is written there.
+        server = subprocess.Popen([settings.executable, "serve", "--shards", "1", "--listen",
+                                   "127.0.0.1:0"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, preexec_fn=closed)
+        try:
+            server.stdout.readline()
+            self.assertEqual(os.readlink("/proc/%d/fd/2" % server.pid), "/dev/null")
+        finally:
+            server.kill()
+            server.wait()
+            server.stdout.close()
+
     def test_help_version_and_budget(self):
         for arguments, wanted in ((("--help",), "serve"), (("--version",), "millrace"),
                                   (("serve", "--help"), "--listen"),
