@@ -20,8 +20,8 @@ constexpr size_t json_character_bytes_max = 6;  // "\u0000"
 // What a terminal may act on (C1 controls), or what hides or turns what stands beside it (the line
 // ends of Unicode, marks of direction): written by its number, like ASCII's control characters.
 constexpr bool is_control_point(uint32_t point) {
-    return (point >= 0x80 && point < 0xa0) || point == 0x2028 || point == 0x2029 ||
-           point == 0x200e || point == 0x200f || (point >= 0x202a && point <= 0x202e) ||
+    return (point >= 0x80 && point < 0xa0) || point == 0x061c || point == 0x200e ||
+           point == 0x200f || (point >= 0x2028 && point <= 0x202e) ||
            (point >= 0x2066 && point <= 0x2069);
 }
 

@@ -208,6 +208,7 @@ void ServerOfShards::run_shard_thread(uint32_t index) {
     const LeftBehind left_behind =
         shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
     live_.left(index);
+    log_shard = -1;  // what the last one has to tell is the whole server's
     const std::lock_guard<std::mutex> lock(threads_mutex_);
     left_behind_.messages += left_behind.messages;
     left_behind_.sessions += left_behind.sessions;
@@ -242,8 +243,9 @@ bool ServerOfShards::wait_until_drained(std::chrono::milliseconds timeout) {
     // The longest that a clock can count is "for ever", too.
     constexpr std::chrono::milliseconds timeout_max = std::chrono::years(100);
     std::unique_lock<std::mutex> lock(threads_mutex_);
-    return thread_ended_.wait_for(lock, std::clamp(timeout, std::chrono::milliseconds(0), timeout_max),
-                                  [&] { return threads_running_ == 0; });
+    return thread_ended_.wait_for(
+        lock, std::clamp(timeout, std::chrono::milliseconds(0), timeout_max),
+        [&] { return threads_running_ == 0; });
 }
 
 void ServerOfShards::stop() {

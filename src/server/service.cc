@@ -115,8 +115,8 @@ struct Service {
         Instant next_line = monotonic_now() + between_lines;
         server.drain();
         while (!server.wait_until_drained(between_signals)) {
-            // One at a time: however many come, the end is seen. A stop signal that came just when it
-            // is taken here ends the process, as it does at any other moment.
+            // One at a time: however many come, the end is seen. A stop signal that is taken here ends
+            // the process, as it does at any other moment.
             const std::optional<ServiceSignal> signal = wait_for_signal(monotonic_now());
             if (signal && !follow(*signal)) static_cast<void>(std::raise(SIGTERM));
             if (monotonic_now() < next_line) continue;
