@@ -115,6 +115,12 @@ class InstalledTest(unittest.TestCase):
     def change_configuration(self):
         self.machine.write(case.CONFIG, self.machine.read(case.CONFIG) + CHANGED_LINE)
 
+    def set_key(self, shipped, wanted):
+        """A line of the configuration instead of another."""
+        text = self.machine.read(case.CONFIG)
+        self.assertEqual(text.count(shipped), 1)
+        self.machine.write(case.CONFIG, text.replace(shipped, wanted))
+
     def check_configuration_is_kept(self):
         self.assertTrue(self.machine.read(case.CONFIG).endswith(CHANGED_LINE))
         self.assertTrue(self.machine.read(case.CONFIG + ".dpkg-dist").endswith(SHIPPED_LINE))
