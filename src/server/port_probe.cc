@@ -24,6 +24,15 @@ int try_bind(int family, const sockaddr* address, socklen_t address_bytes) {
     return error;
 }
 
+const char* mend_of(int error) {
+    switch (error) {
+    case EADDRINUSE: return "stop what listens there, or give another address with --listen";
+    case EADDRNOTAVAIL: return "give an address that this host has (ip address)";
+    case EACCES: return "give a port above 1023, or the right to take this one (CAP_NET_BIND_SERVICE)";
+    default: return "give another address with --listen";
+    }
+}
+
 }  // namespace
 
 std::optional<Error> probe_port(const Endpoint& local) {
@@ -42,9 +51,8 @@ std::optional<Error> probe_port(const Endpoint& local) {
     }
     if (error == 0) return std::nullopt;
     return Error{Errc::system,
-                 fmt::format("listen: {} port {}: {}; stop what listens there, or give another "
-                             "address with --listen",
-                             local.host, local.port, std::strerror(error))};
+                 fmt::format("listen: {} port {}: {}; {}", local.host, local.port,
+                             std::strerror(error), mend_of(error))};
 }
 
 }  // namespace millrace

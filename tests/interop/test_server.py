@@ -283,3 +283,4 @@ class CommandLineTest(unittest.TestCase):
         done = self.run_it("serve", "--shards", "1", "--listen", "192.0.2.1:1883")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("192.0.2.1", done.stderr)
+        self.assertIn("give an address that this host has", done.stderr)
