@@ -56,8 +56,7 @@ def package():
     if reason:
         raise unittest.SkipTest(reason)
     out = os.path.join(own_folder(), "out")
-    run(BUILD_DEB, "--out", out, "--build-dir", build_folder,
-        env=dict(os.environ, DEB_BUILD_OPTIONS="noautodbgsym"))
+    run(BUILD_DEB, "--out", out, "--build-dir", build_folder)
     found = [name for name in os.listdir(out) if name.endswith(".deb")]
     if len(found) != 1:
         raise AssertionError("one package was expected: %s" % found)

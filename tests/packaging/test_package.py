@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tempfile
 import unittest
 
 import case
@@ -44,6 +45,7 @@ class Package(unittest.TestCase):
                 "/usr/share/man/man8/millrace-tune.8.gz",
                 "/usr/share/doc/millrace/README.Debian", "/usr/share/doc/millrace/copyright",
                 "/usr/share/doc/millrace/operations.md", "/usr/share/doc/millrace/dpdk.md",
+                "/usr/share/doc/millrace/server.md", "/usr/share/doc/millrace/broker.md",
                 "/usr/share/doc/millrace/examples/dpdk.conf"}:
             self.assertIn(path, contents)
         for path, (mode, owner) in contents.items():
@@ -86,6 +88,21 @@ class Package(unittest.TestCase):
         folders = {path.rsplit("/", 1)[0] for path in contents}
         for path in named:
             self.assertTrue(path in contents or path in folders, path)
+
+    def test_links_of_the_pages_lead_somewhere(self):
+        """In the package, where the source tree isn't."""
+        with tempfile.TemporaryDirectory(prefix="packaging-") as folder:
+            case.run("dpkg-deb", "--extract", case.package(), folder)
+            pages = os.path.join(folder, "usr", "share", "doc", "millrace")
+            count = 0
+            for name in (one for one in os.listdir(pages) if one.endswith(".md")):
+                with open(os.path.join(pages, name), encoding="utf-8") as file:
+                    for link in re.findall(r"\]\(([^)\s]+)\)", file.read()):
+                        path = link.partition("#")[0]
+                        if path and not re.match(r"https?:", link):
+                            count += 1
+                            self.assertTrue(os.path.exists(os.path.join(pages, path)), name + ": " + link)
+            self.assertGreater(count, 15)
 
 
 class Command(unittest.TestCase):
