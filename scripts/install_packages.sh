@@ -13,7 +13,6 @@ build_packages=(
     meson ninja-build g++ pkg-config
     liburing-dev libmimalloc-dev libfmt-dev libexpected-dev libcli11-dev libtomlplusplus-dev
     libxxhash-dev doctest-dev
-    libsystemd-dev  # notifications and the watchdog; without it the build leaves those out
     libdpdk-dev  # the DPDK back end; without it the build leaves that out
 )
 package_packages=(debhelper dpkg-dev)

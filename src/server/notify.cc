@@ -10,39 +10,37 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#ifdef MR_WITH_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #include "runtime/clock.h"
+#include "server/config_keys.h"
 
 namespace millrace {
 namespace {
 
-#ifdef MR_WITH_SYSTEMD
-// Not sd_notify(): while the manager reads nothing that waits for ever, and takes no signal.
+std::string_view text_of(const char* variable) {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? std::string_view() : text;
+}
+
+// One datagram (sd_notify(3)). Not by libsystemd: while the manager reads nothing its sd_notify()
+// waits for ever, and no signal is taken.
 void tell(const std::string& message) {
-    const char* path = std::getenv("NOTIFY_SOCKET");
+    const std::string_view path = text_of("NOTIFY_SOCKET");
     sockaddr_un manager{};
     manager.sun_family = AF_UNIX;
-    const size_t bytes = path == nullptr ? 0 : std::strlen(path);
-    if ((bytes < 2) || (path[0] != '/' && path[0] != '@')) return;
-    if (bytes >= sizeof(manager.sun_path)) return;
-    std::memcpy(manager.sun_path, path, bytes);
+    if (path.size() < 2 || (path[0] != '/' && path[0] != '@')) return;
+    if (path.size() >= sizeof(manager.sun_path)) return;
+    std::memcpy(manager.sun_path, path.data(), path.size());
     if (path[0] == '@') manager.sun_path[0] = '\0';   // an abstract name, which has no end mark
 
     const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return;
     const timeval patience{.tv_sec = 2, .tv_usec = 0};
     ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    const auto address_bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + bytes);
+    const auto address_bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
     static_cast<void>(::sendto(descriptor, message.data(), message.size(), MSG_NOSIGNAL,
                                reinterpret_cast<const sockaddr*>(&manager), address_bytes));
     ::close(descriptor);
 }
-#else
-void tell(const std::string&) {}
-#endif
 
 std::string one_line(std::string_view status) {
     std::string line(status);
@@ -71,16 +69,18 @@ void notify_reloading() { tell(reloading_message(monotonic_now())); }
 void notify_stopping(Duration time_max) { tell(stopping_message(time_max)); }
 void notify_alive() { tell("WATCHDOG=1"); }
 
-std::optional<Duration> watchdog_timeout() {
-#ifdef MR_WITH_SYSTEMD
-    uint64_t timeout_us = 0;
+std::optional<Duration> parse_watchdog(std::string_view timeout_us, std::string_view process,
+                                       int64_t own) {
     // A number past that would be a mistake, and no watchdog.
     constexpr uint64_t timeout_us_max = 365ull * 86'400 * 1'000'000;
-    if (::sd_watchdog_enabled(0, &timeout_us) > 0 && timeout_us <= timeout_us_max) {
-        return Duration::us(static_cast<int64_t>(timeout_us));
-    }
-#endif
-    return std::nullopt;
+    const auto timeout = parse_number(timeout_us);
+    if (!timeout || *timeout == 0 || *timeout > timeout_us_max) return std::nullopt;
+    if (!process.empty() && parse_number(process) != static_cast<uint64_t>(own)) return std::nullopt;
+    return Duration::us(static_cast<int64_t>(*timeout));
+}
+
+std::optional<Duration> watchdog_timeout() {
+    return parse_watchdog(text_of("WATCHDOG_USEC"), text_of("WATCHDOG_PID"), ::getpid());
 }
 
 }  // namespace millrace

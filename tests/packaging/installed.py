@@ -101,11 +101,6 @@ class InstalledTest(unittest.TestCase):
         cls.machine.run("dpkg", "--install", cls.machine.put(package))
         cls.unit = case.Unit(cls.machine.read(case.UNIT))
 
-    @classmethod
-    def has_notify(cls):
-        """Whether the program was built to tell systemd how it is."""
-        return "libsystemd" in cls.machine.run("ldd", "/usr/bin/millrace").stdout
-
     def upgrade(self):
         """To a newer package, whose shipped configuration differs, as apt does unasked."""
         newer = self.machine.put(case.newer_package(SHIPPED_LINE))

@@ -57,8 +57,7 @@ class UnitFile(unittest.TestCase):
                 self.assertEqual((done.returncode, said), (0, ""))
 
     def test_it_waits_longer_than_the_server_drains(self):
-        """With drain.rate = 0, as shipped, everybody is told at once. The server asks for more time, but
-        one that was built without libsystemd can't."""
+        """With drain.rate = 0, as shipped, everybody is told at once."""
         with open(os.path.join(case.PACKAGING, "millrace.toml"), encoding="utf-8") as file:
             text = file.read()
         drain_ms = int(re.search(r"(?m)^#?drain_ms = ([\d_]+)$", text).group(1))
