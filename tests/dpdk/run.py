@@ -12,13 +12,13 @@ import faulthandler
 import os
 import resource
 import sys
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-import wire  # noqa: E402 (needs the path above)
+import wire  # noqa: E402 (needs the path above, and adds that of interop)
+import folder_tests  # noqa: E402
 from case import read_environment  # noqa: E402
 from peer_process import executable_is_usable, settings  # noqa: E402
 
@@ -30,12 +30,9 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack-peer", metavar="PATH", required=True)
-    parser.add_argument("-k", dest="patterns", action="append", metavar="PATTERN",
-                        help="only tests whose name contains this")
+    folder_tests.add_arguments(parser)
     parser.add_argument("-f", "--failfast", action="store_true")
-    parser.add_argument("-v", "--verbose", action="store_true", help="name every test")
     parser.add_argument("--full", action="store_true", help="1 GB each way, and so on")
-    parser.add_argument("modules", nargs="*", help="test files without .py; none: all")
     return parser.parse_args()
 
 
@@ -54,17 +51,7 @@ def prepare(options):
 def main():
     options = arguments()
     prepare(options)
-    loader = unittest.TestLoader()
-    if options.patterns:
-        loader.testNamePatterns = ["*%s*" % one for one in options.patterns]
-    names = options.modules or sorted(name[:-3] for name in os.listdir(HERE)
-                                      if name.startswith("test_") and name.endswith(".py"))
-    suite = unittest.TestSuite(loader.loadTestsFromName(name) for name in names)
-    result = unittest.TextTestRunner(verbosity=2 if options.verbose else 1,
-                                     failfast=options.failfast).run(suite)
-    if result.testsRun == 0 and not result.errors:
-        sys.exit("run.py: no test matches")
-    sys.exit(0 if result.wasSuccessful() else 1)
+    folder_tests.run(HERE, options, options.failfast)
 
 
 if __name__ == "__main__":

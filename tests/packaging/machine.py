@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+import own_namespace
+
 START_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 120
 
@@ -60,12 +62,7 @@ class CannotStart(Exception):
 
 def missing():
     """Why there can't be a machine here, or None."""
-    for tool in ("unshare", "nsenter", "chroot", "setpriv", "prlimit"):
-        if shutil.which(tool) is None:
-            return tool + " is not installed"
-    if os.geteuid() != 0:
-        return "root is needed for a copy of the system"
-    return None
+    return own_namespace.missing(("ip", "unshare", "nsenter", "chroot", "setpriv", "prlimit"))
 
 
 def own_cgroup():
