@@ -1,10 +1,10 @@
 #include "broker/system_topics.h"
 
-#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
 
+#include "broker/counter_table.h"
 #include "millrace/version.h"
 
 namespace millrace {
@@ -25,56 +25,14 @@ uint64_t total(const std::vector<ShardFigures>& shards, const Figures* ShardFigu
 
 void SystemTopics::for_each(
     Instant now, const std::function<void(std::string_view, std::string_view)>& publish) const {
-    struct BrokerRow {
-        std::string_view topic;
-        Counter BrokerCounters::*counter;
-    };
-    static constexpr BrokerRow broker_rows[] = {
-        {"$SYS/broker/clients/connected", &BrokerCounters::connections},
-        {"$SYS/broker/sessions/count", &BrokerCounters::sessions},
-        {"$SYS/broker/subscriptions/count", &BrokerCounters::subscriptions},
-        {"$SYS/broker/retained messages/count", &BrokerCounters::retained_messages},
-        {"$SYS/broker/retained messages/bytes", &BrokerCounters::retained_bytes},
-        {"$SYS/broker/messages/waiting", &BrokerCounters::waiting_messages},
-        {"$SYS/broker/publish/messages/received", &BrokerCounters::publishes_received},
-        {"$SYS/broker/publish/messages/sent", &BrokerCounters::publishes_sent},
-        {"$SYS/broker/publish/messages/denied", &BrokerCounters::publishes_denied},
-        {"$SYS/broker/publish/messages/refused", &BrokerCounters::refused_quota},
-        {"$SYS/broker/publish/dropped/slow receiver", &BrokerCounters::dropped_slow_receiver},
-        {"$SYS/broker/publish/dropped/queue full", &BrokerCounters::dropped_queue_full},
-        {"$SYS/broker/publish/dropped/too large", &BrokerCounters::dropped_too_large},
-        {"$SYS/broker/publish/dropped/expired", &BrokerCounters::dropped_expired},
-        {"$SYS/broker/publish/dropped/exhausted", &BrokerCounters::dropped_exhausted},
-        {"$SYS/broker/connects/accepted", &BrokerCounters::connects_accepted},
-        {"$SYS/broker/connects/refused", &BrokerCounters::connects_refused},
-        {"$SYS/broker/connects/takeovers", &BrokerCounters::takeovers},
-        {"$SYS/broker/sessions/moved", &BrokerCounters::session_moves},
-        {"$SYS/broker/errors/protocol", &BrokerCounters::protocol_errors},
-        {"$SYS/broker/timeouts/keep alive", &BrokerCounters::keep_alive_timeouts},
-        {"$SYS/broker/timeouts/connect", &BrokerCounters::connect_timeouts},
-        {"$SYS/broker/timeouts/slow receiver", &BrokerCounters::slow_receivers_closed},
-        {"$SYS/broker/drain/told", &BrokerCounters::sheds},
-        {"$SYS/broker/drain/told late", &BrokerCounters::sheds_late},
-    };
-    static_assert(std::size(broker_rows) * sizeof(Counter) == sizeof(BrokerCounters),
-                  "a counter has no topic");
-    struct TransportRow {
-        std::string_view topic;
-        Counter TransportCounters::*counter;
-    };
-    static constexpr TransportRow transport_rows[] = {
-        {"$SYS/broker/bytes/received", &TransportCounters::bytes_received},
-        {"$SYS/broker/bytes/sent", &TransportCounters::bytes_sent},
-        {"$SYS/broker/sockets/accepted", &TransportCounters::accepted},
-        {"$SYS/broker/sockets/accept failures", &TransportCounters::accept_failures},
-    };
     publish("$SYS/broker/version", "millrace " MILLRACE_VERSION);
     publish("$SYS/broker/uptime", fmt::format("{} seconds", (now - started_).to_s()));
     publish("$SYS/broker/shards/count", fmt::format("{}", shards_.size()));
-    for (const BrokerRow& row : broker_rows) {
+    for (const auto& row : broker_counter_rows) {
         publish(row.topic, fmt::format("{}", total(shards_, &ShardFigures::broker, row.counter)));
     }
-    for (const TransportRow& row : transport_rows) {
+    for (const auto& row : transport_counter_rows) {
+        if (row.topic.empty()) continue;
         publish(row.topic,
                 fmt::format("{}", total(shards_, &ShardFigures::transport, row.counter)));
     }
