@@ -13,6 +13,7 @@ build_packages=(
     meson ninja-build g++ pkg-config
     liburing-dev libmimalloc-dev libfmt-dev libexpected-dev libcli11-dev libtomlplusplus-dev
     libxxhash-dev doctest-dev
+    libmicrohttpd-dev  # metrics and health; without it the build leaves those out
     libdpdk-dev  # the DPDK back end; without it the build leaves that out
 )
 package_packages=(debhelper dpkg-dev)
@@ -20,6 +21,7 @@ quickstart_packages=(mosquitto-clients)
 dpdk_demo_packages=(iproute2 ethtool iputils-ping)
 test_packages=(
     python3 python3-paho-mqtt mosquitto
+    python3-prometheus-client    # reads the metrics
     clang-14 libclang-rt-14-dev  # fuzz targets
     libbenchmark-dev valgrind    # perf/
     shellcheck

@@ -141,6 +141,15 @@ struct DpdkOptions {
     uint64_t capture_bytes_max = 67'108'864;
 };
 
+// An HTTP listener for metrics and health, on a thread of its own. Fixed while a server exists. [admin]
+struct AdminOptions {
+    std::vector<ListenAddress> listen;        // empty: none. Without a token loopback alone
+    std::string token_file;                   // its text is what "Authorization: Bearer" must carry,
+                                              // at least 16 bytes; empty: no token is asked for
+    uint32_t connections_max = 16;
+    std::chrono::milliseconds timeout{5'000}; // from accept to the last byte of the answer
+};
+
 enum class LogLevel : uint8_t { debug, info, warning, error };
 enum class LogFormat : uint8_t { text, json };
 
@@ -161,6 +170,7 @@ struct Config {
     ShardOptions shards;
     UringOptions uring;
     DpdkOptions dpdk;
+    AdminOptions admin;
     LogOptions log;
 
     // Nullopt when a server can run with it; else the first fault: key, value, accepted range.

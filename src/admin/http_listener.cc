@@ -1,0 +1,247 @@
+// The listener over libmicrohttpd. It parses HTTP and writes it; the sockets, their number and their
+// time are kept here, since its own time-out counts silence alone: a peer that sends a byte now and
+// then would stay for ever.
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <thread>
+
+#include <microhttpd.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admin/listen_socket.h"
+#include "admin/listener.h"
+#include "admin/requests.h"
+#include "admin/token.h"
+#include "runtime/clock.h"
+#include "runtime/placement.h"
+#include "runtime/waker.h"
+
+namespace millrace {
+namespace {
+
+constexpr size_t connection_memory_bytes = 16 * 1'024;  // headers that don't fit are refused
+// After accept() had no descriptor or memory.
+constexpr Duration accept_pause = Duration::ms(100);
+
+std::string_view view(const char* text) { return text == nullptr ? std::string_view() : text; }
+
+class HttpListener final : public AdminListener {
+public:
+    HttpListener(const AdminOptions& options, AdminSubject& subject, std::string token, Waker waker)
+        : connections_max_(options.connections_max), timeout_(Duration::ms(options.timeout.count())),
+          waker_(std::move(waker)), requests_(subject, std::move(token)) {}
+    ~HttpListener() override;
+
+    std::optional<Error> open(const std::vector<ListenAddress>& addresses);
+    void start_thread() {
+        thread_ = std::thread([this] { run(); });
+    }
+    const std::vector<uint16_t>& ports() const override { return ports_; }
+
+private:
+    struct Open {
+        int descriptor;
+        Instant deadline;
+    };
+
+    void run();
+    void wait();
+    int wait_ms(Instant now) const;
+    void accept_all(int listener);
+    void end_overdue(Instant now);
+    MHD_Result answer(MHD_Connection* connection, const char* path, const char* method);
+
+    static MHD_Result on_request(void* self, MHD_Connection* connection, const char* path,
+                                 const char* method, const char* version, const char* upload,
+                                 size_t* upload_bytes, void** request);
+    static void on_connection(void* self, MHD_Connection* connection, void** context,
+                              MHD_ConnectionNotificationCode what);
+
+    const uint32_t connections_max_;
+    const Duration timeout_;
+    const Waker waker_;               // of the thread: `is_ending_` was set
+    std::atomic<bool> is_ending_{false};  // release and acquire
+    AdminRequests requests_;
+    std::vector<int> listeners_;
+    std::vector<uint16_t> ports_;
+    MHD_Daemon* daemon_ = nullptr;
+    int daemon_descriptor_ = -1;
+    std::vector<Open> open_;          // few
+    Instant accept_again_{};
+    std::thread thread_;
+};
+
+HttpListener::~HttpListener() {
+    if (thread_.joinable()) {
+        is_ending_.store(true, std::memory_order_release);
+        waker_.wake();
+        thread_.join();
+    }
+    if (daemon_ != nullptr) MHD_stop_daemon(daemon_);  // with its connections
+    for (const int listener : listeners_) ::close(listener);
+}
+
+std::optional<Error> HttpListener::open(const std::vector<ListenAddress>& addresses) {
+    for (const ListenAddress& address : addresses) {
+        const auto socket = open_listen_socket(address);
+        if (!socket) {
+            return Error{Errc::system, "admin.listen: " + socket.error().message +
+                                           "; stop what listens there, or give another address"};
+        }
+        listeners_.push_back(socket->descriptor);
+        ports_.push_back(socket->port);
+    }
+    // Its own time-out is for nothing but the case that it doesn't notice the end of a socket.
+    daemon_ = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, nullptr, nullptr, &on_request, this,
+        MHD_OPTION_CONNECTION_LIMIT, connections_max_, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        connection_memory_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
+        static_cast<unsigned>(timeout_.to_s() + 2), MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_END);
+    const MHD_DaemonInfo* info =
+        daemon_ == nullptr ? nullptr : MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == nullptr) return Error{Errc::system, "admin.listen: libmicrohttpd doesn't start"};
+    daemon_descriptor_ = info->epoll_fd;
+    return std::nullopt;
+}
+
+void HttpListener::run() {
+    name_this_thread("millrace-admin");
+    // They are for the program's own threads.
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    while (!is_ending_.load(std::memory_order_acquire)) {
+        wait();
+        MHD_run(daemon_);
+        end_overdue(monotonic_now());
+    }
+}
+
+void HttpListener::wait() {
+    const Instant now = monotonic_now();
+    std::vector<pollfd> watched{{waker_.descriptor(), POLLIN, 0}, {daemon_descriptor_, POLLIN, 0}};
+    const size_t fixed_count = watched.size();
+    if (open_.size() < connections_max_ && now >= accept_again_) {
+        for (const int listener : listeners_) watched.push_back({listener, POLLIN, 0});
+    }
+    if (::poll(watched.data(), watched.size(), wait_ms(now)) <= 0) return;
+    for (size_t index = fixed_count; index < watched.size(); ++index) {
+        if (watched[index].revents != 0) accept_all(watched[index].fd);
+    }
+}
+
+int HttpListener::wait_ms(Instant now) const {
+    Instant until = Instant::never();
+    for (const Open& open : open_) until = std::min(until, open.deadline);
+    if (now < accept_again_) until = std::min(until, accept_again_);
+    MHD_UNSIGNED_LONG_LONG daemon_ms = 0;
+    if (MHD_get_timeout(daemon_, &daemon_ms) == MHD_YES) {
+        const auto bounded = static_cast<int64_t>(std::min<uint64_t>(daemon_ms, 60'000));
+        until = std::min(until, now + Duration::ms(bounded));
+    }
+    if (until == Instant::never()) return -1;
+    return static_cast<int>(std::clamp<int64_t>((until - now).to_ms() + 1, 0, 60'000));
+}
+
+void HttpListener::accept_all(int listener) {
+    while (open_.size() < connections_max_) {
+        sockaddr_storage peer{};
+        socklen_t peer_bytes = sizeof(peer);
+        const int descriptor = ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &peer_bytes,
+                                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (descriptor < 0) {
+            const bool is_ordinary = errno == EAGAIN || errno == ECONNABORTED || errno == EINTR;
+            if (!is_ordinary) accept_again_ = monotonic_now() + accept_pause;
+            return;
+        }
+        // Closes the socket itself when it doesn't take it.
+        MHD_add_connection(daemon_, descriptor, reinterpret_cast<sockaddr*>(&peer), peer_bytes);
+    }
+}
+
+// The daemon sees the end of the socket, and closes it.
+void HttpListener::end_overdue(Instant now) {
+    constexpr Duration again = Duration::ms(100);
+    for (Open& open : open_) {
+        if (open.deadline > now) continue;
+        ::shutdown(open.descriptor, SHUT_RDWR);
+        open.deadline = now + again;
+    }
+}
+
+void HttpListener::on_connection(void* self, MHD_Connection* connection, void**,
+                                 MHD_ConnectionNotificationCode what) {
+    auto& listener = *static_cast<HttpListener*>(self);
+    const MHD_ConnectionInfo* info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const int descriptor = info->connect_fd;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        listener.open_.push_back({descriptor, monotonic_now() + listener.timeout_});
+    } else {
+        std::erase_if(listener.open_,
+                      [&](const Open& open) { return open.descriptor == descriptor; });
+    }
+}
+
+MHD_Result HttpListener::on_request(void* self, MHD_Connection* connection, const char* path,
+                                    const char* method, const char*, const char*, size_t*, void**) {
+    // The first call, before a body is read, is the last one: it has an answer.
+    return static_cast<HttpListener*>(self)->answer(connection, path, method);
+}
+
+MHD_Result HttpListener::answer(MHD_Connection* connection, const char* path, const char* method) {
+    const auto header = [&](const char* name) {
+        return view(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
+    };
+    const std::string_view length = header(MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const bool has_body = (!length.empty() && length != "0") ||
+                          !header(MHD_HTTP_HEADER_TRANSFER_ENCODING).empty();
+    const AdminResponse response = requests_.answer({.method = view(method),
+                                                     .path = view(path),
+                                                     .authorization = header("Authorization"),
+                                                     .accept = header("Accept"),
+                                                     .has_body = has_body});
+    // Not changed, since it's copied.
+    MHD_Response* out = MHD_create_response_from_buffer(
+        response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY);
+    if (out == nullptr) return MHD_NO;
+    MHD_add_response_header(out, "Content-Type", std::string(response.content_type).c_str());
+    MHD_add_response_header(out, "Cache-Control", "no-store");
+    MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(out, "Connection", "close");
+    if (response.status == 401) MHD_add_response_header(out, "WWW-Authenticate", "Bearer");
+    if (response.status == 405) MHD_add_response_header(out, "Allow", "GET, HEAD");
+    const MHD_Result queued = MHD_queue_response(connection, response.status, out);
+    MHD_destroy_response(out);
+    return queued;
+}
+
+}  // namespace
+
+Outcome<std::unique_ptr<AdminListener>> AdminListener::start(const AdminOptions& options,
+                                                             AdminSubject& subject) {
+    std::string token;
+    if (!options.token_file.empty()) {
+        auto read = read_token(options.token_file);
+        if (!read) {
+            return fail(read.error().code,
+                        "admin.token_file: " + options.token_file + ": " + read.error().message);
+        }
+        token = std::move(*read);
+    }
+    auto waker = Waker::create();
+    if (!waker) return tl::unexpected<Error>(waker.error());
+    auto listener =
+        std::make_unique<HttpListener>(options, subject, std::move(token), std::move(*waker));
+    if (auto error = listener->open(options.listen)) return tl::unexpected<Error>(*error);
+    listener->start_thread();
+    return listener;
+}
+
+}  // namespace millrace
