@@ -13,6 +13,7 @@
 #include "base/log_line.h"
 #include "codec/mqtt/topic_name.h"
 #include "runtime/placement.h"
+#include "server/admin_config.h"
 #include "server/backends.h"
 #include "server/dpdk_config.h"
 
@@ -203,6 +204,7 @@ constexpr auto drain_part = &Config::drain;
 constexpr auto shards_part = &Config::shards;
 constexpr auto uring_part = &Config::uring;
 constexpr auto dpdk_part = &Config::dpdk;
+constexpr auto admin_part = &Config::admin;
 using M = MqttLimits;
 using Q = QueueLimits;
 using T = Timeouts;
@@ -210,6 +212,7 @@ using R = DrainOptions;
 using S = ShardOptions;
 using U = UringOptions;
 using D = DpdkOptions;
+using A = AdminOptions;
 
 constexpr std::string_view listen_accepted =
     "\"ADDRESS:PORT\" or \"[IPV6-ADDRESS]:PORT\", with a port from 0 to 65535";
@@ -333,6 +336,14 @@ constexpr std::array keys{
     text("dpdk.capture_path", "the path of a file to write", put_dpdk_capture_path,
          dpdk_texts<&D::capture_path>),
     integer<dpdk_part, &D::capture_bytes_max>("dpdk.capture_bytes_max", 64 * ki, 1'024 * gi),
+
+    texts("admin.listen", listen_accepted, put_admin_listen,
+          [](Config& config) { config.admin.listen.clear(); }, admin_listen_texts),
+    text("admin.token_file", "the path of a file with a token of 16 to 1024 visible characters",
+         put_admin_token_file,
+         [](const Config& config) { return Texts{config.admin.token_file}; }),
+    integer<admin_part, &A::connections_max>("admin.connections_max", 1, 256),
+    integer<admin_part, &A::timeout>("admin.timeout_ms", 100, 60'000),
 
     live(text("log.level", "\"debug\", \"info\", \"warning\" or \"error\"", put_log_level,
               [](const Config& config) {

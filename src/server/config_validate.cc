@@ -5,6 +5,7 @@
 #include <set>
 
 #include "millrace/config.h"
+#include "server/admin_config.h"
 #include "server/config_keys.h"
 #include "server/dpdk_config.h"
 
@@ -27,20 +28,25 @@ std::optional<ConfigFault> number_fault(const Config& config) {
     return std::nullopt;
 }
 
+std::optional<ConfigFault> addresses_fault(std::string_view key,
+                                           const std::vector<ListenAddress>& addresses) {
+    std::set<std::string> seen;
+    for (const ListenAddress& address : addresses) {
+        const std::string text = to_text(address);
+        if (!is_ip_address(address.host)) return fault_of(key, quoted(text));
+        if (address.port != 0 && !seen.insert(text).second) {
+            return ConfigFault{std::string(key), quoted(text), "each address once"};
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<ConfigFault> listen_fault(const Config& config) {
     if (config.listen.empty() || config.listen.size() > listen_count_max) {
         return ConfigFault{"listen", fmt::format("({} addresses)", config.listen.size()),
                            fmt::format("1 to {} addresses", listen_count_max)};
     }
-    std::set<std::string> seen;
-    for (const ListenAddress& address : config.listen) {
-        const std::string text = to_text(address);
-        if (!is_ip_address(address.host)) return fault_of("listen", quoted(text));
-        if (address.port != 0 && !seen.insert(text).second) {
-            return ConfigFault{"listen", quoted(text), "each address once"};
-        }
-    }
-    return std::nullopt;
+    return addresses_fault("listen", config.listen);
 }
 
 // A key whose texts can be put again one by one is valid when all of them are accepted.
@@ -133,6 +139,8 @@ std::optional<ConfigFault> find_config_fault(const Config& config) {
     if (auto fault = text_fault(config)) return fault;
     if (auto fault = number_fault(config)) return fault;
     if (auto fault = shards_fault(config.shards)) return fault;
+    if (auto fault = addresses_fault("admin.listen", config.admin.listen)) return fault;
+    if (auto fault = find_admin_fault(config)) return fault;
     if (auto fault = log_fault(config.log)) return fault;
     if (auto fault = find_dpdk_fault(config)) return fault;
     return between_keys_fault(config);

@@ -8,16 +8,19 @@
 
 #include <fmt/format.h>
 
+#include "admin/listener.h"
 #include "base/log.h"
 #include "broker/mail.h"
 #include "broker/message.h"
 #include "codec/mqtt/topic_name.h"
 #include "runtime/clock.h"
 #include "runtime/placement.h"
+#include "runtime/thread_clock.h"
 #include "server/assemble_dpdk.h"
 #include "server/assemble_uring.h"
 #include "server/budget.h"
 #include "server/config_changes.h"
+#include "server/config_keys.h"
 #include "server/host_facts.h"
 #include "server/port_probe.h"
 #include "server/random_word.h"
@@ -35,6 +38,7 @@ struct ShardMemory {
     BrokerCounters counters;
     std::atomic<uint32_t> pulse{0};  // the last question answered: the shard writes, any thread reads
     std::unique_ptr<ShardHost> host;
+    ThreadClock clock;  // of the next
     std::thread thread;
 };
 
@@ -48,7 +52,7 @@ struct HostLimits {
     }
 };
 
-class ServerOfShards final : public Server {
+class ServerOfShards final : public Server, private AdminSubject {
 public:
     explicit ServerOfShards(const Config& config)
         : config_(config), facts_(read_host_facts()), plan_(plan_shards(config, facts_)),
@@ -71,9 +75,22 @@ public:
     std::vector<uint32_t> silent_shards() const override;
 
 private:
+    // What the admin listener asks, on its own thread.
+    ServiceState state() const override;
+    const std::vector<ShardFigures>& shards() const override { return figures_; }
+    std::optional<Duration> processor_time(uint32_t shard) const override {
+        return shards_[shard]->clock.read();
+    }
+    uint64_t shard_memory_bytes_max() const override { return plan_.memory_bytes_each; }
+    uint64_t shard_connections_max() const override { return plan_.connections_max_each; }
+    std::string_view network() const override { return config_.net; }
+    uint32_t ask() override;
+    std::vector<uint32_t> silent_since(uint32_t question) const override;
+
     bool is_dpdk() const { return config_.net == "dpdk"; }
     std::optional<Error> set_up_shard(uint32_t index);
     std::optional<Error> listen();
+    std::optional<Error> start_admin();
     void wake_shards();
     void run_shard_thread(uint32_t index);
     void post_live(const Config& config);
@@ -92,6 +109,7 @@ private:
     std::unique_ptr<MailMesh> mesh_;
     std::vector<std::unique_ptr<ShardMemory>> shards_;
     std::unique_ptr<Port> port_;     // with net = "dpdk"; goes between the hosts and their memory
+    std::vector<ShardFigures> figures_;
     std::unique_ptr<SystemTopics> system_topics_;
     std::unique_ptr<Mailbox> host_mailbox_;
     std::mutex publish_mutex_;       // held for `host_mailbox_` and the next
@@ -103,6 +121,7 @@ private:
     std::atomic<uint32_t> drain_rate_{0};       // valid with ShardOrder::drain, ordered by it
     std::atomic<uint32_t> shards_shedding_{0};  // counted down by each shard when it has no clients
     std::atomic<uint32_t> pulse_requests_{0};  // counts up; each shard copies it to its `pulse`
+    std::atomic<uint32_t> pulse_question_{0};  // the last one of ask_shards()
     std::atomic<uint32_t> shards_left_{0};  // counted down by each shard when it has drained
     std::atomic<bool> is_running_{false};   // from start() until stop() has joined
     std::mutex threads_mutex_;
@@ -110,11 +129,13 @@ private:
     uint32_t threads_running_ = 0;          // under threads_mutex_
     Instant drain_began_{};                 // likewise; zero without a drain
     LeftBehind left_behind_;                // likewise; of the shards that have ended
+    std::unique_ptr<AdminListener> admin_;  // from start() to stop(); reads what stands above
 };
 
 // What a host of a shard sent may still be in the device's hands, so the memory goes last.
 ServerOfShards::~ServerOfShards() {
     stop();
+    admin_.reset();  // when start() failed
     for (const auto& shard : shards_) shard->host.reset();
     port_.reset();
 }
@@ -132,11 +153,10 @@ std::optional<Error> ServerOfShards::set_up() {
     for (uint32_t index = 0; index < plan_.count; ++index) {
         if (auto error = set_up_shard(index)) return error;
     }
-    std::vector<ShardFigures> figures;
     for (const auto& shard : shards_) {
-        figures.push_back({&shard->counters, &shard->host->counters(), &shard->ledger});
+        figures_.push_back({&shard->counters, &shard->host->counters(), &shard->ledger});
     }
-    system_topics_ = std::make_unique<SystemTopics>(std::move(figures), monotonic_now());
+    system_topics_ = std::make_unique<SystemTopics>(figures_, monotonic_now());
     return std::nullopt;
 }
 
@@ -180,6 +200,7 @@ std::optional<Error> ServerOfShards::listen() {
 std::optional<Error> ServerOfShards::start() {
     MR_ASSERT(!is_running_);
     if (auto error = listen()) return error;
+    if (auto error = start_admin()) return error;
     is_running_ = true;
     shards_shedding_.store(plan_.count, std::memory_order_release);
     shards_left_.store(plan_.count, std::memory_order_release);
@@ -198,9 +219,34 @@ std::optional<Error> ServerOfShards::start() {
     return std::nullopt;
 }
 
+std::optional<Error> ServerOfShards::start_admin() {
+    if (config_.admin.listen.empty()) return std::nullopt;
+    auto listener = AdminListener::start(config_.admin, *this);
+    if (!listener) return listener.error();
+    admin_ = std::move(*listener);
+    for (size_t index = 0; index < config_.admin.listen.size(); ++index) {
+        const ListenAddress bound{config_.admin.listen[index].host, admin_->ports()[index]};
+        log_info("admin listens", field("listen", to_text(bound)),
+                 field("token", !config_.admin.token_file.empty()));
+    }
+    return std::nullopt;
+}
+
+ServiceState ServerOfShards::state() const {
+    switch (order_.load(std::memory_order_relaxed)) {
+    case ShardOrder::serve:
+        return is_running_.load(std::memory_order_relaxed) ? ServiceState::serving
+                                                           : ServiceState::starting;
+    case ShardOrder::drain: return ServiceState::draining;
+    case ShardOrder::stop:  return ServiceState::stopping;
+    }
+    MR_UNREACHABLE();
+}
+
 void ServerOfShards::run_shard_thread(uint32_t index) {
     name_this_thread(fmt::format("millrace-{}", index));
     log_shard = static_cast<int32_t>(index);
+    shards_[index]->clock.begin();
     if (auto pinned = pin_this_thread(plan_.cpus[index]); !pinned) {
         log_warning("shard not pinned", field("core", plan_.cpus[index]),
                     field("error", pinned.error().message));
@@ -209,6 +255,7 @@ void ServerOfShards::run_shard_thread(uint32_t index) {
         shards_[index]->host->run(index == 0 ? system_topics_.get() : nullptr);
     live_.left(index);
     log_shard = -1;  // what the last one has to tell is the whole server's
+    shards_[index]->clock.end();
     const std::lock_guard<std::mutex> lock(threads_mutex_);
     left_behind_.messages += left_behind.messages;
     left_behind_.sessions += left_behind.sessions;
@@ -253,6 +300,7 @@ void ServerOfShards::stop() {
     order_.store(ShardOrder::stop, std::memory_order_release);
     wake_shards();
     for (const auto& shard : shards_) shard->thread.join();
+    admin_.reset();  // who asks hears "stopping" until now
     is_running_ = false;
 }
 
@@ -291,15 +339,26 @@ void ServerOfShards::wake_shards() {
 
 // Relaxed: a number that says no more than that the shard came by.
 void ServerOfShards::ask_shards() {
-    pulse_requests_.fetch_add(1, std::memory_order_relaxed);
-    wake_shards();
+    pulse_question_.store(ask(), std::memory_order_relaxed);
 }
 
 std::vector<uint32_t> ServerOfShards::silent_shards() const {
-    const uint32_t asked = pulse_requests_.load(std::memory_order_relaxed);
+    return silent_since(pulse_question_.load(std::memory_order_relaxed));
+}
+
+uint32_t ServerOfShards::ask() {
+    const uint32_t question = pulse_requests_.fetch_add(1, std::memory_order_relaxed) + 1;
+    wake_shards();
+    return question;
+}
+
+// Who has answered a later question has answered this one. The numbers may go round.
+std::vector<uint32_t> ServerOfShards::silent_since(uint32_t question) const {
     std::vector<uint32_t> silent;
     for (uint32_t index = 0; index < plan_.count; ++index) {
-        if (shards_[index]->pulse.load(std::memory_order_relaxed) != asked) silent.push_back(index);
+        const uint32_t answered = shards_[index]->pulse.load(std::memory_order_relaxed);
+        if (static_cast<int32_t>(answered - question) >= 0) continue;
+        if (!shards_[index]->clock.has_ended()) silent.push_back(index);
     }
     return silent;
 }

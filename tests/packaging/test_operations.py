@@ -38,6 +38,13 @@ class Runbook(unittest.TestCase):
         for topic in topics:
             self.assertIn('"$SYS/broker/%s"' % topic, source)
 
+    def test_metrics_exist(self):
+        table = read("src", "admin", "README.md")  # tests/admin compares it with the page
+        names = set(re.findall(r"`((?:millrace|process)_[a-z_]+)[`{]", self.text))
+        self.assertGreater(len(names), 12)
+        for name in names:
+            self.assertIn("| `%s` |" % name, table)
+
     def test_keys_exist(self):
         keys, named = shipped_keys(), re.findall(r"`([a-z]+)\.([a-z_0-9]+)`", self.text)
         self.assertGreater(len(named), 20)

@@ -24,7 +24,8 @@ Config with_other_value(const ConfigKey& key) {
         {"dpdk.vlan", "7"},               {"dpdk.idle", "spin"},
         {"dpdk.congestion", "reno"},      {"dpdk.capture_path", "a.pcap"},
         {"drain.server_reference", "b:1"}, {"log.level", "debug"},
-        {"log.format", "json"}};
+        {"log.format", "json"},           {"admin.listen", "127.0.0.1:9"},
+        {"admin.token_file", "/run/token"}};
     Config config;
     if (key.get != nullptr) {
         const uint64_t value = key.get(config);

@@ -1,0 +1,344 @@
+"""The HTTP listener of the process: metrics that agree with what clients did, health, and hostile peers."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import mqtt_wire as mqtt
+from broker_process import BrokerProcess, free_port, settings
+from case import BrokerTest
+from test_service import StoppedThread
+
+try:
+    import prometheus_client.openmetrics.parser
+    import prometheus_client.parser
+except ImportError:
+    prometheus_client = None
+
+WAIT_S = 20.0
+TIMEOUT_MS = 400         # of a connection
+CONNECTIONS_MAX = 4
+TOKEN = "a-token-of-more-than-16-bytes"
+
+
+def serve_with(*settings_of_keys):
+    """Status and output of a server that can't start."""
+    command = [settings.executable, "serve", "--listen", "127.0.0.1:0", "--shards", "1"]
+    for one in settings_of_keys:
+        command += ["--set", one]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def serve_with_port_in_use():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        return serve_with("admin.listen=127.0.0.1:%d" % other.getsockname()[1])
+
+
+def setUpModule():
+    if settings.broker != "millrace":
+        raise unittest.SkipTest("millrace only: a listener of ours")
+    if "without libmicrohttpd" in serve_with_port_in_use()[1]:
+        raise unittest.SkipTest("this build has no libmicrohttpd")
+
+
+class AdminTest(BrokerTest):
+    """A broker with a listener at self.admin_port."""
+    drain_rate = 0
+    token = None
+    timeout_ms = 5000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.admin_port = free_port()
+        admin = {"listen": ["127.0.0.1:%d" % cls.admin_port], "timeout_ms": cls.timeout_ms,
+                 "connections_max": CONNECTIONS_MAX}
+        cls.folder = tempfile.TemporaryDirectory(prefix="interop-")
+        if cls.token:
+            admin["token_file"] = os.path.join(cls.folder.name, "token")
+            with open(admin["token_file"], "w") as out:
+                out.write(cls.token + "\n")
+        cls.config = {"admin": admin, "drain": {"rate": cls.drain_rate}}
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def ask(self, path, method="GET", body=None, **headers):
+        """(status, headers, body)"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=WAIT_S)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            connection.close()
+
+    def ask_json(self, path, **more):
+        status, headers, body = self.ask(path, **more)
+        self.assertEqual(headers["Content-Type"], "application/json")
+        return status, json.loads(body)
+
+    def raw(self, data=b""):
+        wire = socket.create_connection(("127.0.0.1", self.admin_port), WAIT_S)
+        self.addCleanup(wire.close)
+        if data:
+            wire.sendall(data)
+        return wire
+
+    @staticmethod
+    def rest(wire):
+        """All until the end of the connection."""
+        data = b""
+        try:
+            while more := wire.recv(65536):
+                data += more
+        except ConnectionResetError:
+            pass
+        return data
+
+
+class MetricsTest(AdminTest):
+    def page(self):
+        status, headers, body = self.ask("/metrics")
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+        return body
+
+    def figures(self):
+        """{(name, labels without shard): the sum over the shards}"""
+        sums = {}
+        for line in self.page().splitlines():
+            if not line.startswith("#"):
+                series, value = line.rsplit(" ", 1)
+                name, _, labels = series.partition("{")
+                rest = tuple(one for one in labels.rstrip("}").split(",")
+                             if one and not one.startswith("shard="))
+                sums[name, rest] = sums.get((name, rest), 0) + float(value)
+        return sums
+
+    def growth(self, before, name, *labels):
+        return self.figures()[name, labels] - before[name, labels]
+
+    def await_growth(self, before, wanted, name, *labels):
+        deadline = time.monotonic() + WAIT_S
+        while self.growth(before, name, *labels) < wanted:
+            self.assertLess(time.monotonic(), deadline, name)
+            time.sleep(0.01)
+        self.assertEqual(self.growth(before, name, *labels), wanted, name)
+
+    def test_they_agree_with_what_clients_did(self):
+        before = self.figures()
+        clients = [self.client() for _ in range(6)]
+        for wire in clients[1:]:
+            wire.send(mqtt.subscribe(1, [(self.topic(), 0)]))
+            self.expect(wire, mqtt.SUBACK)
+        for _ in range(3):
+            clients[0].send(mqtt.publish(self.topic(), b"x" * 100, qos=1, packet_id=1))
+            self.expect(clients[0], mqtt.PUBACK)
+        for wire in clients[1:]:
+            for _ in range(3):
+                self.expect(wire, mqtt.PUBLISH)
+        self.await_growth(before, 3, "millrace_publishes_received_total")
+        self.await_growth(before, 15, "millrace_publishes_sent_total")
+        self.await_growth(before, 6, "millrace_connections")
+        self.await_growth(before, 5, "millrace_subscriptions")
+        self.await_growth(before, 6, "millrace_connects_total", 'result="accepted"')
+        self.assertGreater(self.growth(before, "millrace_received_bytes_total"), 300)
+        self.assertGreater(self.growth(before, "millrace_sent_bytes_total"), 1500)
+        self.assertGreater(self.figures()["millrace_memory_bytes", ('class="sessions"',)], 0)
+        self.assertGreater(self.figures()["millrace_shard_cpu_seconds_total", ()], 0)
+        self.expect_closed(self.connect_raw(b"\x30\x00"))
+        self.await_growth(before, 1, "millrace_connections_ended_total",
+                          'reason="protocol_error"')
+        for wire in clients:
+            self.leave(wire)
+        self.await_growth(before, 0, "millrace_connections")
+
+    @unittest.skipUnless(prometheus_client, "python3-prometheus-client isn't installed")
+    def test_prometheus_own_parsers_read_them(self):
+        families = list(prometheus_client.parser.text_string_to_metric_families(self.page()))
+        status, headers, body = self.ask("/metrics", Accept="application/openmetrics-text")
+        self.assertEqual(status, 200)
+        self.assertIn("openmetrics-text; version=1.0.0", headers["Content-Type"])
+        others = list(prometheus_client.openmetrics.parser.text_string_to_metric_families(body))
+        self.assertGreater(len(families), 35)
+        # It takes endings off in one format, and not in the other.
+        self.assertEqual({one.name.removesuffix("_info") for one in families},
+                         {one.name for one in others})
+        for one in families + others:
+            self.assertTrue(one.documentation, one.name)
+            self.assertNotEqual(one.type, "unknown", one.name)
+            self.assertTrue(one.samples, one.name)
+        shards = {sample.labels["shard"] for one in families for sample in one.samples
+                  if "shard" in sample.labels}
+        self.assertEqual(shards, {str(index) for index in range(self.broker.shards)})
+
+    def test_the_process_figures_are_the_kernel_s(self):
+        figures = self.figures()
+        resident = self.broker.resident_bytes()
+        self.assertAlmostEqual(figures["process_resident_memory_bytes", ()], resident,
+                               delta=resident / 2)
+        # Its own connection was one of them, which may have ended since.
+        self.assertAlmostEqual(figures["process_open_fds", ()],
+                               len(os.listdir("/proc/%d/fd" % self.broker.process.pid)), delta=2)
+        self.assertLess(abs(time.time() - figures["process_start_time_seconds", ()]), 600)
+
+    def test_what_is_not_there_is_told_as_json(self):
+        self.assertEqual(self.ask_json("/")[0], 404)
+        self.assertEqual(self.ask_json("/metrics/x")[0], 404)
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            status, headers, body = self.ask("/metrics", method)
+            self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD"))
+            self.assertIn("error", json.loads(body))
+        self.assertEqual(self.ask_json("/metrics", body="x")[0], 413)
+        status, headers, body = self.ask("/metrics", "HEAD")
+        self.assertEqual((status, body), (200, ""))
+        self.assertGreater(int(headers["Content-Length"]), 1000)
+        self.assertEqual(self.ask("/metrics?a=b")[0], 200)
+
+
+class HealthTest(AdminTest):
+    def test_a_shard_that_hangs_is_named_until_it_turns_again(self):
+        self.assertEqual(self.ask_json("/healthz"), (200, {
+            "status": "ok", "shards": self.broker.shards, "silent_shards": []}))
+        self.assertEqual(self.ask_json("/readyz"), (200, {"state": "serving"}))
+        last = self.broker.shards - 1
+        stopped = StoppedThread(self.broker.process.pid, "millrace-%d" % last)
+        time.sleep(0.15)  # the last good answer holds so long
+        for _ in range(3):
+            status, told = self.ask_json("/healthz")
+            self.assertEqual((status, told["silent_shards"]), (503, [last]))
+        self.assertEqual(self.ask("/metrics")[0], 200)
+        stopped.go_on()
+        deadline = time.monotonic() + WAIT_S
+        while self.ask("/healthz")[0] != 200:
+            self.assertLess(time.monotonic(), deadline)
+
+
+class DrainTest(AdminTest):
+    drain_rate = 1
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.broker.kill()
+        cls.folder.cleanup()
+
+    def tearDown(self):
+        for wire in self.wires:
+            wire.close()
+
+    def test_a_draining_server_is_healthy_and_not_ready(self):
+        for _ in range(8):
+            self.client()
+        self.broker.terminate()
+        deadline = time.monotonic() + WAIT_S
+        while self.ask_json("/readyz") != (503, {"state": "draining"}):
+            self.assertLess(time.monotonic(), deadline)
+        self.assertEqual(self.ask("/healthz")[0], 200)
+        self.assertIn("\nmillrace_ready 0\n", self.ask("/metrics")[2])
+        for wire in self.wires:
+            wire.close()
+        self.assertIsNone(self.broker.wait())
+        with self.assertRaises(OSError):
+            self.ask("/readyz")
+
+
+class TokenTest(AdminTest):
+    token = TOKEN
+
+    def test_only_who_has_it_is_answered(self):
+        for path in ("/metrics", "/healthz", "/readyz", "/"):
+            status, headers, body = self.ask(path)
+            self.assertEqual((status, headers["WWW-Authenticate"]), (401, "Bearer"))
+            self.assertNotIn("millrace_", body)
+            self.assertEqual(self.ask(path, Authorization="Bearer " + TOKEN[:-1])[0], 401)
+            self.assertEqual(self.ask(path, Authorization="Basic " + TOKEN)[0], 401)
+        for path in ("/metrics", "/healthz", "/readyz"):
+            self.assertEqual(self.ask(path, Authorization="Bearer " + TOKEN)[0], 200)
+
+
+class HostileTest(AdminTest):
+    timeout_ms = TIMEOUT_MS
+
+    def test_garbage_is_refused_and_survived(self):
+        long = b"x" * 60_000
+        wild = [b"\x00" * 300, bytes(range(256)) * 20, b"\r\n" * 2000, mqtt.connect("c", 5),
+                b"GET " + long + b" HTTP/1.1\r\n\r\n",
+                b"GET /metrics HTTP/1.1\r\nHost: a\r\nA: " + long + b"\r\n\r\n",
+                b"GET /metrics HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 9000 + b"\r\n",
+                b"GET /%00%ff%zz?%%& HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                b"GET /metrics HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b" / HTTP/1.1\r\n\r\n",
+                b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+                b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                b"GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                b"GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: \xff\x80\r\n\r\n"]
+        for data in wild:
+            wire = self.raw()
+            try:
+                wire.sendall(data)
+            except (ConnectionResetError, BrokenPipeError):
+                continue
+            # An answer or none, and an end in any case.
+            answer = self.rest(wire)
+            self.assertTrue(answer == b"" or answer.startswith(b"HTTP/1."), answer[:100])
+        self.assertEqual(self.ask("/metrics")[0], 200)
+
+    def test_who_asks_twice_on_a_connection_is_answered_once(self):
+        wire = self.raw(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
+        self.assertEqual(self.rest(wire).count(b"HTTP/1.1 200 OK"), 1)
+
+    def test_slow_and_silent_peers_are_bounded_in_number_and_time(self):
+        """More of them than connections_max, each with a byte now and then: a request in between
+        waits for their end, and is served."""
+        peers = [self.raw(b"GET /metr") for _ in range(CONNECTIONS_MAX * 2)]
+        answered = self.raw(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+        start, ended = time.monotonic(), set()
+        while len(ended) < len(peers):
+            self.assertLess(time.monotonic() - start, WAIT_S)
+            for wire in set(peers) - ended:
+                wire.settimeout(0.02)
+                try:
+                    wire.send(b"x")
+                    if wire.recv(4096) == b"":
+                        ended.add(wire)
+                except TimeoutError:
+                    pass
+                except OSError:
+                    ended.add(wire)
+        self.assertIn(b"200 OK", self.rest(answered))
+
+    def test_who_does_not_read_the_answer_is_let_go(self):
+        wire = socket.socket()
+        self.addCleanup(wire.close)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        wire.connect(("127.0.0.1", self.admin_port))
+        wire.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        others = [self.raw() for _ in range(CONNECTIONS_MAX)]
+        self.assertEqual(self.ask("/readyz")[0], 200)
+        for one in others:
+            self.assertEqual(self.rest(one), b"")
+
+
+class StartTest(unittest.TestCase):
+    def test_a_port_in_use_is_an_error_that_names_the_key(self):
+        status, text = serve_with_port_in_use()
+        self.assertEqual(status, 1, text)
+        self.assertRegex(text, r"admin\.listen: 127\.0\.0\.1 port \d+: Address already in use")
+
+    def test_the_world_is_let_in_with_a_token_alone(self):
+        status, text = serve_with("admin.listen=0.0.0.0:0")
+        self.assertEqual(status, 2, text)
+        self.assertIn("set admin.token_file", text)
+        status, text = serve_with("admin.listen=127.0.0.1:0", "admin.token_file=/no/such/file")
+        self.assertEqual(status, 2, text)
+        self.assertIn("admin.token_file", text)
