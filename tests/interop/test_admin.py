@@ -21,7 +21,7 @@ except ImportError:
     prometheus_client = None
 
 WAIT_S = 20.0
-TIMEOUT_MS = 400         # of a connection
+TIMEOUT_MS = 1500        # of a connection
 CONNECTIONS_MAX = 4
 TOKEN = "a-token-of-more-than-16-bytes"
 
