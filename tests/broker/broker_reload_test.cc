@@ -10,6 +10,8 @@ namespace {
 
 struct ReloadFixture : BrokerFixture {
     explicit ReloadFixture(const Config& given = {}) : BrokerFixture(given) {}
+    // The fixture below ends its clients when `versions` has gone.
+    ~ReloadFixture() { static_cast<void>(broker->adopt(live)); }
 
     template <class Change>
     void change(Change&& make) {
