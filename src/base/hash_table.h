@@ -14,6 +14,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -99,6 +100,32 @@ public:
             }
         }
         return cursor < bucket_count_ ? cursor : 0;
+    }
+
+    // A walk with pauses, in the order of the hashes' reversed bits, which is the order in which
+    // buckets split: whatever the table grows or empties meanwhile, what stays in it is visited
+    // exactly once. Visits the elements of one bucket, at least those whose place isn't before
+    // `place` (0 at first; any value is safe), and returns the place at which the next bucket
+    // begins; 0 when the end was reached. The same rules for `visit`.
+    template <class Visit>
+    uint64_t for_each_at(uint64_t place, Visit&& visit) {
+        const uint32_t index = address(place_of(place));  // reversing twice changes nothing
+        for (T* element = bucket(index); element != nullptr;) {
+            T* next = Traits::next(*element);
+            visit(*element);
+            element = next;
+        }
+        // This many bits choose the bucket.
+        const uint32_t wide_bits = static_cast<uint32_t>(std::bit_width(mask_));
+        const bool is_split = (index | (mask_ ^ mask_ >> 1)) < bucket_count_;
+        const uint32_t shift = 64 - (is_split ? wide_bits : wide_bits - 1);
+        return ((place >> shift) + 1) << shift;
+    }
+    static uint64_t place_of(uint64_t hash) {
+        uint64_t reversed = __builtin_bswap64(hash);
+        reversed = (reversed >> 4 & 0x0f0f0f0f0f0f0f0f) | (reversed & 0x0f0f0f0f0f0f0f0f) << 4;
+        reversed = (reversed >> 2 & 0x3333333333333333) | (reversed & 0x3333333333333333) << 2;
+        return (reversed >> 1 & 0x5555555555555555) | (reversed & 0x5555555555555555) << 1;
     }
 
     // The whole table in one go: for start-up, shutdown and tests. The same rules for `visit`.

@@ -200,6 +200,46 @@ TEST_CASE("hash table: a walk in parts misses nothing that stays while the table
     for (uint32_t index = 0; index < 1'000; ++index) REQUIRE(seen[index] >= 1);
 }
 
+TEST_CASE("hash table: a walk by places visits what stays once, whatever the table does meanwhile") {
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+        INFO("seed " << seed);
+        Prng random(seed);
+        auto items = make_items(6'000, seed);
+        const uint32_t staying = 1 + static_cast<uint32_t>(random.next() % 2'000);
+        Table table;
+        for (uint32_t index = 0; index < staying; ++index) table.insert(items[index]);
+        std::vector<int> seen(items.size());
+        uint32_t inserted = staying;
+        uint32_t erased = staying;
+        uint64_t place = 0;
+        do {
+            // The walk may go on from any element, not only from where a bucket begins.
+            const uint64_t from = place;
+            std::vector<uint32_t> found;
+            uint64_t next = table.for_each_at(from, [&](Item& item) {
+                if (Table::place_of(item.hash) >= from) found.push_back(item.id);
+            });
+            std::sort(found.begin(), found.end(), [&](uint32_t a, uint32_t b) {
+                return Table::place_of(items[a].hash) < Table::place_of(items[b].hash);
+            });
+            const bool stops_between = found.size() > 1 && random.next() % 2 == 0;
+            if (stops_between) {
+                next = Table::place_of(items[found[1]].hash);
+                found.resize(1);
+            }
+            for (const uint32_t id : found) ++seen[id];
+            REQUIRE((next == 0 || next > from));
+            place = next;
+            for (uint64_t step = random.next() % 9; step > 0 && inserted < items.size(); --step) {
+                table.insert(items[inserted++]);
+            }
+            if (random.next() % 3 == 0 && erased < inserted) table.erase(items[erased++]);
+        } while (place != 0);
+        for (uint32_t index = 0; index < staying; ++index) REQUIRE(seen[index] == 1);
+        for (const int times : seen) REQUIRE(times <= 1);
+    }
+}
+
 TEST_CASE("hash table: a walk may erase and destroy what it is given") {
     Table table;
     Prng random(9);
