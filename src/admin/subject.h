@@ -1,16 +1,21 @@
 // The server as the admin listener sees it.
-// Owned by: the server, which outlives the listener. Called on the admin thread alone.
-// Holds:    nothing here waits for a shard, takes a lock that a shard takes, or changes the server.
+// Owned by: the server, which outlives the listener. Called on the admin thread, but for post() and
+//           publish(), which are for its workers.
+// Holds:    nothing here waits for a shard, but for publish(), as an embedding program's.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/assert.h"
 #include "base/time.h"
+#include "broker/shard_task.h"
 #include "broker/system_topics.h"
+#include "millrace/error.h"
 
 namespace millrace {
 
@@ -44,6 +49,12 @@ public:
     virtual uint32_t ask() = 0;
     // Those whose loop hasn't turned since. A shard that has ended isn't silent.
     virtual std::vector<uint32_t> silent_since(uint32_t question) const = 0;
+
+    // Gives the shard a task, and wakes it. False: it has too many, or has left.
+    virtual bool post(uint32_t shard, std::shared_ptr<ShardTask> task) = 0;
+    // Server::publish().
+    virtual std::optional<Error> publish(std::string_view topic, std::span<const uint8_t> payload,
+                                         uint8_t qos, bool retain) = 0;
 };
 
 }  // namespace millrace

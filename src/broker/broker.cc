@@ -55,6 +55,7 @@ void Broker::begin_turn(Instant now) {
 void Broker::end_turn(Instant) {
     // Well below the bound at which mail is refused: pausing takes a moment to show.
     const uint64_t waiting_bytes = context_.mailbox.overflow_bytes_total();
+    context_.counters.mail_waiting_bytes.set(waiting_bytes);
     pressure_.set(context_.self(), waiting_bytes > context_.live->queues.mailbox_bytes_max / 16);
     if (!pressed_ && !paused_.empty()) resume_paused();
     fanout_.end_turn();

@@ -23,6 +23,7 @@
 #include "broker/drain.h"
 #include "broker/drain_marks.h"
 #include "broker/fanout.h"
+#include "broker/inspect/inside.h"
 #include "broker/mqtt_connection.h"
 #include "broker/post_office.h"
 #include "broker/pressure.h"
@@ -85,6 +86,12 @@ public:
     // Over all sessions, so when the loop has ended.
     LeftBehind left_behind();
     uint64_t connection_count() const { return context_.counters.connections.read(); }
+
+    // For tasks (shard_task.h), in a turn.
+    BrokerInside inside() { return {context_, sessions_, index_, retained_, fanout_}; }
+    // Sends the client away ("administrative action", 0x98) if it's connected, and ends its session
+    // if `ends_session`. The session may be gone afterwards.
+    void kick(Session& session, bool ends_session);
 
     // What simulations and tests look at.
     const BrokerCounters& counters() const { return context_.counters; }

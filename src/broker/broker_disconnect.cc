@@ -31,6 +31,17 @@ void Broker::disconnect_client(Connection& connection, mqtt::Reason reason, Clos
     context_.outbox.close_when_sent(connection, why);
 }
 
+void Broker::kick(Session& session, bool ends_session) {
+    // One that moves between shards ends there.
+    if (ends_session && !session.is_moving) session.expiry_s = 0;
+    if (session.connection != nullptr) {
+        disconnect_client(*session.connection, mqtt::Reason::administrative_action,
+                          CloseReason::local);
+    } else if (!session.is_kept()) {
+        end_session(session);
+    }
+}
+
 bool Broker::on_disconnect(Connection& connection, Bytes body) {
     MqttConnection& client = mqtt_of(connection);
     const auto packet = mqtt::decode_disconnect(client.version, body);

@@ -9,6 +9,7 @@ struct BrokerCounters {
     // Now.
     Counter connections, sessions, subscriptions, retained_messages, retained_bytes;
     Counter waiting_messages;
+    Counter mail_waiting_bytes;        // to other shards, for room in their rings
     // Since the start.
     Counter connects_accepted, connects_refused, takeovers;
     Counter publishes_received, publishes_sent, publishes_denied;

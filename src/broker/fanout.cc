@@ -183,6 +183,13 @@ void Fanout::deliver_retained(const Message& message, Session& session, Grant gr
     end();
 }
 
+void Fanout::deliver_direct(const Message& message, std::span<Session* const> receivers) {
+    if (receivers.empty()) return;
+    begin(message, any_shard);
+    for (Session* session : receivers) to_session(*session, {message.qos, false, {}});
+    end();
+}
+
 void Fanout::to_session(Session& session, const Delivery& delivery) {
     if (session.is_moving && routed_by_ != any_shard &&
         !session.extras->move->is_served_by(routed_by_)) {

@@ -37,6 +37,8 @@ public:
     // To one member of a shared group: a connected one if there is any.
     // Also to one that is moving: only this copy goes to the group, on whichever shard it counts.
     void deliver_shared(const Message& message, SharedGroup& group);
+    // To these, whatever they subscribe to. They are connected.
+    void deliver_direct(const Message& message, std::span<Session* const> receivers);
     // A retained message for a new subscription (3.3.1.3): sent with the retain flag.
     void deliver_retained(const Message& message, Session& session, Grant grant);
 

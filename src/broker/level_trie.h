@@ -189,6 +189,20 @@ public:
         }
     }
 
+    // Every value in a walk with pauses (base/hash_table.h, for_each_at()), in groups: those of a key
+    // that ends in no wildcard and of its extensions by wildcards alone have one place. Calls
+    // visit(place, Value) for some of the next places, in no stated order, which may be before
+    // `place`; a group comes whole, always in the same order. The visit may not change the trie.
+    template <class Visit>
+    uint64_t for_each_at(uint64_t place, Visit&& visit) {
+        if (place == 0) visit_wildcards_below(root_, 0, visit);
+        return children_.for_each_at(place, [&](const Node& node) {
+            const uint64_t own = Table::place_of(node.hash);
+            if (node.value != Value{}) visit(own, node.value);
+            visit_wildcards_below(node, own, visit);
+        });
+    }
+
 private:
     struct Node {
         Node* parent = nullptr;  // null for the root only
@@ -215,6 +229,7 @@ private:
         static Node*& next(Node& node) { return node.next_in_table; }
         static uint64_t hash(const Node& node) { return node.hash; }
     };
+    using Table = IntrusiveHashTable<Node, TableTraits>;
 
     // Walks the levels of a key.
     struct Cursor {
@@ -284,6 +299,16 @@ private:
 
     static uint32_t node_bytes(uint32_t text_bytes) {
         return std::max(static_cast<uint32_t>(sizeof(Node)), text_offset + text_bytes);
+    }
+
+    // "+" below "+" below "+", and a "#" at each of them.
+    template <class Visit>
+    static void visit_wildcards_below(const Node& top, uint64_t place, Visit& visit) {
+        for (const Node* node = &top;; node = node->first_child) {
+            if (node != &top && node->value != Value{}) visit(place, node->value);
+            if (node->has_multi) visit(place, multi_child(*node)->value);
+            if (!node->has_plus) return;
+        }
     }
 
     Node* try_make_child(Node& parent, std::string_view level) {
@@ -376,7 +401,7 @@ private:
     Heap& heap_;
     HashKey hash_key_;
     Node root_;
-    IntrusiveHashTable<Node, TableTraits> children_;
+    Table children_;
     uint64_t count_ = 0;       // of values
     uint64_t node_count_ = 0;  // the root not counted
 };

@@ -20,6 +20,11 @@ public:
 
     // An empty payload clears the topic. False when it couldn't be kept.
     bool set(const Message& message);
+    // Null when there's none.
+    const StoredMessage* find(std::string_view topic) const {
+        const StoredMessage* message = messages_.find(topic);
+        return message == nullptr || message->expired(context_.now) ? nullptr : message;
+    }
     // Calls visit(const StoredMessage&) for each live message whose topic `filter` matches.
     template <class Visit>
     void for_each_match(std::string_view filter, Visit&& visit) {

@@ -36,6 +36,14 @@ public:
     uint32_t for_each_from(uint32_t cursor, uint32_t buckets_max, Visit&& visit) {
         return table_.for_each_from(cursor, buckets_max, visit);
     }
+    // The walk with pauses of base/hash_table.h.
+    template <class Visit>
+    uint64_t for_each_at(uint64_t place, Visit&& visit) {
+        return table_.for_each_at(place, visit);
+    }
+    static uint64_t place_of(const Session& session) {
+        return IntrusiveHashTable<Session, Traits>::place_of(session.hash);
+    }
 
 private:
     struct Traits {

@@ -50,6 +50,21 @@ public:
     }
     bool has_replicated() const { return replicated_.count() != 0; }
 
+    // Walks with pauses (base/hash_table.h): call visit(place, filter) for some filters from that
+    // place on, or before it, and return the place to go on from, 0 at the end.
+    template <class Visit>
+    uint64_t for_each_exact_at(uint64_t place, Visit&& visit) {
+        return exact_.for_each_at(place, [&](const ExactFilter& filter) {
+            visit(decltype(exact_)::place_of(filter.table_hash), filter);
+        });
+    }
+    template <class Visit>
+    uint64_t for_each_replicated_at(uint64_t place, Visit&& visit) {
+        return replicated_.for_each_at(place, [&](uint64_t own, const ReplicatedFilter* filter) {
+            visit(own, *filter);
+        });
+    }
+
     // What a shard has: whether plain subscribers of a filter with wildcards, or how many
     // connected members of a shared filter's group, and whether any at all. False when there's no
     // memory to know it.

@@ -37,6 +37,7 @@ struct ShardMemory {
     std::unique_ptr<BlockPool> blocks;
     BrokerCounters counters;
     std::atomic<uint32_t> pulse{0};  // the last question answered: the shard writes, any thread reads
+    TaskQueue tasks;
     std::unique_ptr<ShardHost> host;
     ThreadClock clock;  // of the next
     std::thread thread;
@@ -85,6 +86,7 @@ private:
     uint64_t shard_connections_max() const override { return plan_.connections_max_each; }
     std::string_view network() const override { return config_.net; }
     uint32_t ask() override;
+    bool post(uint32_t shard, std::shared_ptr<ShardTask> task) override;
     std::vector<uint32_t> silent_since(uint32_t question) const override;
 
     bool is_dpdk() const { return config_.net == "dpdk"; }
@@ -173,7 +175,7 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
                          *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
                          shard->counters, pressure_, hash_key_, random_word(), order_,
                          drain_rate_, shards_shedding_, shards_left_, state_requests_, pulse_requests_,
-                         shard->pulse};
+                         shard->pulse,     shard->tasks};
     auto host = is_dpdk() ? make_dpdk_shard(seat, *port_) : make_uring_shard(seat);
     if (!host) return host.error();
     shard->host = std::move(*host);
@@ -350,6 +352,12 @@ uint32_t ServerOfShards::ask() {
     const uint32_t question = pulse_requests_.fetch_add(1, std::memory_order_relaxed) + 1;
     wake_shards();
     return question;
+}
+
+bool ServerOfShards::post(uint32_t shard, std::shared_ptr<ShardTask> task) {
+    if (!shards_[shard]->tasks.post(std::move(task))) return false;
+    mesh_->waker(shard).wake();
+    return true;
 }
 
 // Who has answered a later question has answered this one. The numbers may go round.

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/broker.h"
+#include "broker/shard_task.h"
 #include "net/transport.h"
 #include "runtime/shard_loop.h"
 #include "server/live_settings.h"
@@ -51,6 +52,7 @@ struct ShardSeat {
     const std::atomic<uint32_t>& state_requests;
     const std::atomic<uint32_t>& pulse_requests;
     std::atomic<uint32_t>& pulse;        // this shard's answer: the last request that it saw
+    TaskQueue& tasks;
 };
 
 class ShardHost {
@@ -76,7 +78,7 @@ public:
              const LiveSettings& live)
         : net_(net), broker_(broker), wheel_(wheel), index_(seat.index), order_(seat.order),
           drain_rate_(seat.drain_rate), state_requests_(seat.state_requests),
-          pulse_requests_(seat.pulse_requests), pulse_(seat.pulse),
+          pulse_requests_(seat.pulse_requests), pulse_(seat.pulse), tasks_(seat.tasks),
           shards_shedding_(seat.shards_shedding), shards_left_(seat.shards_left),
           board_(seat.live), live_(&live), idle_(live.idle) {}
 
@@ -89,6 +91,7 @@ public:
         broker_.begin_turn(now);
         answer_pulse();
         if (state_requests_.load(std::memory_order_relaxed) != states_logged_) log_state();
+        if (!tasks_.empty()) tasks_.run_step(broker_);
         if (is_closing_) return;
         const ShardOrder order = order_.load(std::memory_order_acquire);
         if (order == ShardOrder::serve) return;
@@ -115,10 +118,12 @@ public:
         broker_.on_mail(from, mail);
     }
     void on_timer(TimerEntry& entry) {
-        if (&entry != &quiet_timer_) broker_.on_timer(entry);
+        if (&entry != &quiet_timer_ && &entry != &task_timer_) broker_.on_timer(entry);
     }
     void end_turn(Instant now) {
         broker_.end_turn(now);
+        // What is left of a task comes with the next turn, which doesn't sleep before.
+        if (!tasks_.empty()) wheel_.start(task_timer_, now);
         if (!is_closing_) return;
         if (!is_done_ && (net_.connection_count() == 0 || now >= drained_by_)) {
             is_done_ = true;
@@ -175,6 +180,7 @@ private:
     const std::atomic<uint32_t>& state_requests_;
     const std::atomic<uint32_t>& pulse_requests_;
     std::atomic<uint32_t>& pulse_;
+    TaskQueue& tasks_;
     std::atomic<uint32_t>& shards_shedding_;
     std::atomic<uint32_t>& shards_left_;
     LiveBoard& board_;
@@ -185,6 +191,7 @@ private:
     static constexpr Duration shed_look = Duration::ms(20);
 
     TimerEntry quiet_timer_;         // wakes the loop to look again
+    TimerEntry task_timer_;          // likewise
     Instant now_{};
     Instant last_mail_{};
     Duration drain_{};               // valid while `is_stopping_`, as the next
@@ -220,6 +227,7 @@ public:
                        seat_.seed});
         ShardApp<Net> app(*net_, broker, wheel, seat_, live);
         run_shard(*net_, app, mailbox, wheel, app.idle());
+        seat_.tasks.close();
         const LeftBehind left_behind = broker.left_behind();
         net_.reset();  // its connections' rings refer to blocks that go after it
         return left_behind;

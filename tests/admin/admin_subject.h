@@ -34,6 +34,11 @@ struct FakeSubject final : AdminSubject {
         }
         return silent;
     }
+    bool post(uint32_t, std::shared_ptr<ShardTask>) override { return false; }
+    std::optional<Error> publish(std::string_view, std::span<const uint8_t>, uint8_t,
+                                 bool) override {
+        return std::nullopt;
+    }
 
     BrokerCounters broker[2];
     TransportCounters transport[2];
