@@ -13,7 +13,7 @@ build_packages=(
     meson ninja-build g++ pkg-config
     liburing-dev libmimalloc-dev libfmt-dev libexpected-dev libcli11-dev libtomlplusplus-dev
     libxxhash-dev doctest-dev
-    libmicrohttpd-dev  # metrics and health; without it the build leaves those out
+    libmicrohttpd-dev libsimdjson-dev  # the admin listener; without them the build leaves it out
     libdpdk-dev  # the DPDK back end; without it the build leaves that out
 )
 package_packages=(debhelper dpkg-dev)

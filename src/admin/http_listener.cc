@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -17,6 +19,7 @@
 #include "admin/listener.h"
 #include "admin/requests.h"
 #include "admin/token.h"
+#include "admin/workers.h"
 #include "runtime/clock.h"
 #include "runtime/placement.h"
 #include "runtime/waker.h"
@@ -28,7 +31,17 @@ constexpr size_t connection_memory_bytes = 16 * 1'024;  // headers that don't fi
 // After accept() had no descriptor or memory.
 constexpr Duration accept_pause = Duration::ms(100);
 
-std::string_view view(const char* text) { return text == nullptr ? std::string_view() : text; }
+// One request on its way: its head, its body, its answer.
+// Owned by: the listener's thread, but while a worker has it: from `at_work` until it's in `done_`.
+struct Exchange {
+    enum class Stage : uint8_t { head, body, at_work, answered };
+
+    MHD_Connection* connection = nullptr;
+    Stage stage = Stage::head;
+    AdminRequest request;
+    AdminRequests::Outlook outlook;
+    AdminResponse response;   // valid once `answered`
+};
 
 class HttpListener final : public AdminListener {
 public:
@@ -54,17 +67,24 @@ private:
     int wait_ms(Instant now) const;
     void accept_all(int listener);
     void end_overdue(Instant now);
-    MHD_Result answer(MHD_Connection* connection, const char* path, const char* method);
+    void begin(Exchange& exchange, const char* method);
+    void give_to_worker(Exchange& exchange);
+    void take_back_done();
+    void extend_deadline(MHD_Connection* connection, Duration by);
+    static MHD_Result send(Exchange& exchange);
 
+    static void* on_target(void* self, const char* target, MHD_Connection* connection);
     static MHD_Result on_request(void* self, MHD_Connection* connection, const char* path,
                                  const char* method, const char* version, const char* upload,
-                                 size_t* upload_bytes, void** request);
+                                 size_t* upload_bytes, void** exchange);
+    static void on_completed(void* self, MHD_Connection* connection, void** exchange,
+                             MHD_RequestTerminationCode how);
     static void on_connection(void* self, MHD_Connection* connection, void** context,
                               MHD_ConnectionNotificationCode what);
 
     const uint32_t connections_max_;
     const Duration timeout_;
-    const Waker waker_;               // of the thread: `is_ending_` was set
+    const Waker waker_;               // of the thread: `is_ending_` was set, or `done_` has some
     std::atomic<bool> is_ending_{false};  // release and acquire
     AdminRequests requests_;
     std::vector<int> listeners_;
@@ -73,6 +93,10 @@ private:
     int daemon_descriptor_ = -1;
     std::vector<Open> open_;          // few
     Instant accept_again_{};
+    Workers workers_;
+    std::mutex done_mutex_;
+    std::vector<Exchange*> done_;     // under the mutex: answered, still suspended
+    std::vector<Exchange*> at_work_;  // given to workers and not taken back; few
     std::thread thread_;
 };
 
@@ -98,11 +122,12 @@ std::optional<Error> HttpListener::open(const std::vector<ListenAddress>& addres
     }
     // Its own time-out is for nothing but the case that it doesn't notice the end of a socket.
     daemon_ = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, nullptr, nullptr, &on_request, this,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, nullptr, nullptr, &on_request, this,
         MHD_OPTION_CONNECTION_LIMIT, connections_max_, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         connection_memory_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
         static_cast<unsigned>(timeout_.to_s() + 2), MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_URI_LOG_CALLBACK, &on_target,
+        this, MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this, MHD_OPTION_END);
     const MHD_DaemonInfo* info =
         daemon_ == nullptr ? nullptr : MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == nullptr) return Error{Errc::system, "admin.listen: libmicrohttpd doesn't start"};
@@ -116,11 +141,25 @@ void HttpListener::run() {
     sigset_t all;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    workers_.start();
     while (!is_ending_.load(std::memory_order_acquire)) {
         wait();
+        take_back_done();
         MHD_run(daemon_);
         end_overdue(monotonic_now());
     }
+    // Whoever has been asked something is told that it won't be answered: the daemon may have no
+    // connection suspended at its end.
+    requests_.stop();
+    workers_.stop();
+    take_back_done();
+    for (Exchange* exchange : at_work_) {
+        exchange->response = error_response({ApiFault::unavailable, "server", "it stops", {}});
+        exchange->stage = Exchange::Stage::answered;
+        MHD_resume_connection(exchange->connection);
+    }
+    at_work_.clear();
+    MHD_run(daemon_);
 }
 
 void HttpListener::wait() {
@@ -131,6 +170,7 @@ void HttpListener::wait() {
         for (const int listener : listeners_) watched.push_back({listener, POLLIN, 0});
     }
     if (::poll(watched.data(), watched.size(), wait_ms(now)) <= 0) return;
+    if (watched[0].revents != 0) waker_.clear();
     for (size_t index = fixed_count; index < watched.size(); ++index) {
         if (watched[index].revents != 0) accept_all(watched[index].fd);
     }
@@ -189,35 +229,131 @@ void HttpListener::on_connection(void* self, MHD_Connection* connection, void**,
     }
 }
 
-MHD_Result HttpListener::on_request(void* self, MHD_Connection* connection, const char* path,
-                                    const char* method, const char*, const char*, size_t*, void**) {
-    // The first call, before a body is read, is the last one: it has an answer.
-    return static_cast<HttpListener*>(self)->answer(connection, path, method);
+// The first that is heard of a request. What it returns is on_request()'s last argument.
+void* HttpListener::on_target(void*, const char* target, MHD_Connection* connection) {
+    auto exchange = std::make_unique<Exchange>();
+    exchange->connection = connection;
+    exchange->request.target = target == nullptr ? "" : target;
+    return exchange.release();
 }
 
-MHD_Result HttpListener::answer(MHD_Connection* connection, const char* path, const char* method) {
+// The only owner of an exchange is libmicrohttpd's request.
+void HttpListener::on_completed(void*, MHD_Connection*, void** exchange,
+                                MHD_RequestTerminationCode) {
+    delete static_cast<Exchange*>(std::exchange(*exchange, nullptr));
+}
+
+MHD_Result HttpListener::on_request(void* self, MHD_Connection*, const char*, const char* method,
+                                    const char*, const char* upload, size_t* upload_bytes,
+                                    void** context) {
+    auto& listener = *static_cast<HttpListener*>(self);
+    auto& exchange = *static_cast<Exchange*>(*context);
+    switch (exchange.stage) {
+    case Exchange::Stage::head:
+        listener.begin(exchange, method);
+        return exchange.stage == Exchange::Stage::answered ? send(exchange) : MHD_YES;
+    case Exchange::Stage::body: {
+        if (*upload_bytes == 0) {
+            listener.give_to_worker(exchange);
+            return MHD_YES;
+        }
+        std::string& body = exchange.request.body;
+        // What is too long is read to its end, so that its sender comes to read the answer; its
+        // connection's time is bounded.
+        if (body.size() <= exchange.outlook.body_bytes_max) body.append(upload, *upload_bytes);
+        *upload_bytes = 0;
+        return MHD_YES;
+    }
+    case Exchange::Stage::at_work: return MHD_YES;
+    case Exchange::Stage::answered: return send(exchange);
+    }
+    MR_UNREACHABLE();
+}
+
+void HttpListener::begin(Exchange& exchange, const char* method) {
     const auto header = [&](const char* name) {
-        return view(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
+        const char* value = MHD_lookup_connection_value(exchange.connection, MHD_HEADER_KIND, name);
+        return std::string(value == nullptr ? "" : value);
     };
-    const std::string_view length = header(MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const bool has_body = (!length.empty() && length != "0") ||
-                          !header(MHD_HTTP_HEADER_TRANSFER_ENCODING).empty();
-    const AdminResponse response = requests_.answer({.method = view(method),
-                                                     .path = view(path),
-                                                     .authorization = header("Authorization"),
-                                                     .accept = header("Accept"),
-                                                     .has_body = has_body});
+    AdminRequest& request = exchange.request;
+    request.method = method;
+    request.authorization = header("Authorization");
+    request.accept = header("Accept");
+    request.host = header("Host");
+    request.origin = header("Origin");
+    request.content_type = header("Content-Type");
+    request.if_none_match = header("If-None-Match");
+    const std::string length = header("Content-Length");
+    request.has_body = (!length.empty() && length != "0") || !header("Transfer-Encoding").empty();
+    exchange.outlook = requests_.look(request);
+    if (exchange.outlook.response) {
+        exchange.response = std::move(*exchange.outlook.response);
+        exchange.stage = Exchange::Stage::answered;
+    } else {
+        exchange.stage = Exchange::Stage::body;
+    }
+}
+
+void HttpListener::give_to_worker(Exchange& exchange) {
+    exchange.stage = Exchange::Stage::at_work;
+    extend_deadline(exchange.connection, exchange.outlook.time_max);
+    MHD_suspend_connection(exchange.connection);
+    at_work_.push_back(&exchange);
+    workers_.post([this, &exchange] {
+        const AdminRequests::Outlook& outlook = exchange.outlook;
+        exchange.response =
+            exchange.request.body.size() > outlook.body_bytes_max
+                ? error_response({ApiFault::too_large, "body",
+                                  "the longest body has " +
+                                      std::to_string(outlook.body_bytes_max) + " bytes", {}})
+                : requests_.answer(*outlook.route, exchange.request);
+        {
+            const std::lock_guard<std::mutex> lock(done_mutex_);
+            done_.push_back(&exchange);
+        }
+        waker_.wake();
+    });
+}
+
+void HttpListener::take_back_done() {
+    std::vector<Exchange*> done;
+    {
+        const std::lock_guard<std::mutex> lock(done_mutex_);
+        done.swap(done_);
+    }
+    for (Exchange* exchange : done) {
+        std::erase(at_work_, exchange);
+        exchange->stage = Exchange::Stage::answered;
+        MHD_resume_connection(exchange->connection);
+    }
+}
+
+void HttpListener::extend_deadline(MHD_Connection* connection, Duration by) {
+    const int descriptor =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    for (Open& open : open_) {
+        if (open.descriptor == descriptor) open.deadline = open.deadline + by;
+    }
+}
+
+MHD_Result HttpListener::send(Exchange& exchange) {
+    const AdminResponse& response = exchange.response;
     // Not changed, since it's copied.
     MHD_Response* out = MHD_create_response_from_buffer(
         response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY);
     if (out == nullptr) return MHD_NO;
-    MHD_add_response_header(out, "Content-Type", std::string(response.content_type).c_str());
-    MHD_add_response_header(out, "Cache-Control", "no-store");
+    if (!response.content_type.empty()) {
+        MHD_add_response_header(out, "Content-Type", std::string(response.content_type).c_str());
+    }
+    bool has_cache_control = false;
+    for (const auto& [name, value] : response.headers) {
+        has_cache_control = has_cache_control || name == "Cache-Control";
+        MHD_add_response_header(out, std::string(name).c_str(), value.c_str());
+    }
+    if (!has_cache_control) MHD_add_response_header(out, "Cache-Control", "no-store");
     MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(out, "Connection", "close");
-    if (response.status == 401) MHD_add_response_header(out, "WWW-Authenticate", "Bearer");
-    if (response.status == 405) MHD_add_response_header(out, "Allow", "GET, HEAD");
-    const MHD_Result queued = MHD_queue_response(connection, response.status, out);
+    const MHD_Result queued = MHD_queue_response(exchange.connection, response.status, out);
     MHD_destroy_response(out);
     return queued;
 }

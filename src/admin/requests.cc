@@ -1,38 +1,60 @@
 #include "admin/requests.h"
 
+#include <fmt/format.h>
+
+#include "admin/api/client_routes.h"
+#include "admin/api/own_page.h"
+#include "admin/api/publish_routes.h"
+#include "admin/api/server_routes.h"
+#include "admin/api/topic_routes.h"
 #include "admin/metrics.h"
 #include "admin/token.h"
 #include "base/json_line.h"
 
 namespace millrace {
-namespace {
 
-constexpr std::string_view json_type = "application/json";
-
-AdminResponse json(unsigned status, const JsonLine& line) {
-    return {status, json_type, line.object() + "\n"};
+AdminRequests::AdminRequests(AdminSubject& subject, std::string token, HealthCheck::Clock clock)
+    : subject_(subject), health_(subject, clock), token_(std::move(token)) {
+    routes_.add(server_routes(subject));
+    routes_.add(client_routes(subject));
+    routes_.add(topic_routes(subject));
+    routes_.add(publish_routes(subject));
 }
 
-AdminResponse refuse(unsigned status, std::string_view error) {
-    JsonLine line;
-    line.add_text("error", error);
-    return json(status, line);
-}
-
-}  // namespace
-
-AdminResponse AdminRequests::answer(const AdminRequest& request) {
-    if (!token_.empty() && !carries_token(request.authorization, token_)) {
-        return refuse(401, "the token of admin.token_file is wanted: Authorization: Bearer TOKEN");
+AdminRequests::Outlook AdminRequests::look(const AdminRequest& head) {
+    if (!token_.empty() && !carries_token(head.authorization, token_)) {
+        return {error_response({ApiFault::unauthorized, "header Authorization",
+                                "the token of admin.token_file is wanted: Bearer TOKEN", {}})};
     }
-    const bool is_known = request.path == "/metrics" || request.path == "/healthz" ||
-                          request.path == "/readyz";
-    if (!is_known) return refuse(404, "there are /metrics, /healthz and /readyz");
-    if (request.method != "GET" && request.method != "HEAD") return refuse(405, "GET and HEAD only");
-    if (request.has_body) return refuse(413, "a request has no body here");
-    if (request.path == "/metrics") return metrics(request.accept);
-    if (request.path == "/healthz") return health();
-    return readiness();
+    if (auto response = answer_now(head)) return {std::move(response)};
+    if (token_.empty()) {
+        if (const auto error = check_own_page(head)) return {error_response(*error)};
+    }
+    const auto route = routes_.find(head);
+    if (!route) return {error_response(route.error())};
+    const bool takes_body = (*route)->method == "POST";
+    return {std::nullopt, takes_body ? ApiRoutes::body_bytes_max : 0, (*route)->time_max, *route};
+}
+
+AdminResponse AdminRequests::answer(const Route& route, const AdminRequest& request) const {
+    auto response = routes_.answer(route, request, stop_);
+    return response ? std::move(*response) : error_response(response.error());
+}
+
+// Empty: it's none of those that are answered at once.
+std::optional<AdminResponse> AdminRequests::answer_now(const AdminRequest& request) {
+    const std::string_view target = request.target;
+    const std::string_view path = target.substr(0, target.find('?'));
+    if (path != "/metrics" && path != "/healthz" && path != "/readyz") return std::nullopt;
+    if (request.method != "GET" && request.method != "HEAD") {
+        return error_response({ApiFault::method_not_allowed, "method", "accepted are GET, HEAD",
+                               "GET, HEAD"});
+    }
+    if (request.has_body) {
+        return error_response({ApiFault::too_large, "body", "this request has no body", {}});
+    }
+    if (path == "/metrics") return metrics(request.accept);
+    return path == "/healthz" ? health() : readiness();
 }
 
 // Who names OpenMetrics can read it.
@@ -43,7 +65,8 @@ AdminResponse AdminRequests::metrics(std::string_view accept) const {
                     : "text/plain; version=0.0.4; charset=utf-8",
             render_metrics(subject_, ProcessFigures::take(),
                            is_open ? ExpositionFormat::open_metrics
-                                   : ExpositionFormat::prometheus)};
+                                   : ExpositionFormat::prometheus),
+            {}};
 }
 
 AdminResponse AdminRequests::health() {
@@ -53,14 +76,14 @@ AdminResponse AdminRequests::health() {
     line.add("shards", subject_.shards().size());
     line.add("silent_shards", json_numbers(verdict.silent));
     if (!verdict.silent.empty()) line.add("silent_ms", verdict.since_question.to_ms());
-    return json(verdict.silent.empty() ? 200 : 503, line);
+    return json_response(line.object(), verdict.silent.empty() ? 200 : 503);
 }
 
 AdminResponse AdminRequests::readiness() const {
     const ServiceState state = subject_.state();
     JsonLine line;
     line.add_text("state", service_state_name(state));
-    return json(state == ServiceState::serving ? 200 : 503, line);
+    return json_response(line.object(), state == ServiceState::serving ? 200 : 503);
 }
 
 }  // namespace millrace
