@@ -12,7 +12,7 @@
 
 namespace millrace {
 
-constexpr std::chrono::milliseconds shard_answer_time{5'000};
+constexpr std::chrono::milliseconds shard_answer_time{3'000};
 
 // Waits for it. An error names the shard.
 ApiResult<void> run_on_shard(AdminSubject& subject, uint32_t shard,
