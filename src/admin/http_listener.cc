@@ -114,8 +114,7 @@ std::optional<Error> HttpListener::open(const std::vector<ListenAddress>& addres
     for (const ListenAddress& address : addresses) {
         const auto socket = open_listen_socket(address);
         if (!socket) {
-            return Error{Errc::system, "admin.listen: " + socket.error().message +
-                                           "; stop what listens there, or give another address"};
+            return Error{Errc::system, "admin.listen: " + socket.error().message};
         }
         listeners_.push_back(socket->descriptor);
         ports_.push_back(socket->port);

@@ -14,7 +14,7 @@ struct ListenSocket {
     uint16_t port;   // the one that was picked when 0 was asked for
 };
 
-// The message has the address and the reason.
+// The message has the address, the reason and how to mend it.
 Outcome<ListenSocket> open_listen_socket(const ListenAddress& address);
 
 }  // namespace millrace

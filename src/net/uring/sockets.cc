@@ -4,7 +4,6 @@
 #include <cstring>
 #include <string>
 
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
@@ -22,32 +21,6 @@ bool set_send_bytes(int descriptor, uint32_t bytes) {
 }
 
 }  // namespace
-
-uint16_t SocketAddress::port() const {
-    if (family() == AF_INET6) {
-        return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port);
-    }
-    return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
-}
-
-Result<SocketAddress> parse_address(const Endpoint& endpoint) {
-    SocketAddress address;
-    auto& four = *reinterpret_cast<sockaddr_in*>(&address.storage);
-    auto& six = *reinterpret_cast<sockaddr_in6*>(&address.storage);
-    if (::inet_pton(AF_INET, endpoint.host.c_str(), &four.sin_addr) == 1) {
-        four.sin_family = AF_INET;
-        four.sin_port = htons(endpoint.port);
-        address.bytes = sizeof(four);
-        return address;
-    }
-    if (::inet_pton(AF_INET6, endpoint.host.c_str(), &six.sin6_addr) == 1) {
-        six.sin6_family = AF_INET6;
-        six.sin6_port = htons(endpoint.port);
-        address.bytes = sizeof(six);
-        return address;
-    }
-    return fail(Errc::invalid_argument);
-}
 
 Outcome<Listening> open_listening(const Endpoint& local, const ListenSettings& settings) {
     Result<SocketAddress> address = parse_address(local);

@@ -3,26 +3,10 @@
 // Holds:    none is O_NONBLOCK: io_uring then waits for readiness itself.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include "base/result.h"
-#include "net/transport.h"
+#include "net/socket_address.h"
 
 namespace millrace::uring {
-
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t bytes = 0;
-
-    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-    int family() const { return storage.ss_family; }
-    uint16_t port() const;
-};
-
-// IPv4 or IPv6 in text; invalid_argument otherwise.
-Result<SocketAddress> parse_address(const Endpoint& endpoint);
 
 struct ListenSettings {
     uint32_t backlog = 4'096;
