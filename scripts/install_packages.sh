@@ -22,6 +22,7 @@ dpdk_demo_packages=(iproute2 ethtool iputils-ping)
 test_packages=(
     python3 python3-paho-mqtt mosquitto
     python3-prometheus-client    # reads the metrics
+    python3-hypothesis python3-jsonschema  # ask the API what its document says, and what it forbids
     clang-14 libclang-rt-14-dev  # fuzz targets
     libbenchmark-dev valgrind    # perf/
     shellcheck
