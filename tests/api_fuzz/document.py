@@ -42,9 +42,16 @@ def as_json_schema(schema):
             out[key] = {name: as_json_schema(one) for name, one in value.items()}
         elif key in ("enum", "default", "required"):
             out[key] = value
+        elif key == "pattern":
+            out[key] = python_pattern(value)
         elif key not in ANNOTATIONS:
             out[key] = as_json_schema(value)
     return {"anyOf": [{"type": "null"}, out]} if schema.get("nullable") is True else out
+
+
+def python_pattern(pattern):
+    """ECMA's $ is the end; Python's may have a line's end behind it."""
+    return pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern
 
 
 class Operation:
