@@ -62,9 +62,9 @@ def parts(draw, operation, known):
         return pinned or draw(values.allowed(document, parameter["schema"], known))
     path = {one["name"]: value_of(one) for one in operation.parameters_in("path")}
     query = {one["name"]: value_of(one) for one in operation.parameters_in("query")
-             if one["name"] != "cursor" and (one.get("required") or
-                                             (operation.id, one["name"]) in PINNED or
-                                             draw(st.booleans()))}
+             if one["name"] != "cursor" and (
+                 one.get("required") or (operation.id, one["name"]) in PINNED or
+                 draw(st.booleans()))}
     body = None
     if operation.body_schema() is not None:
         body = draw(values.allowed(document, operation.body_schema(), known))
@@ -97,6 +97,15 @@ def wrong_queries(right):
         for name in ("no_such", "Limit", "limit ", "", b"\xff", "x" * 500, "a\0"):
             yield Wrong("unknown parameter %r" % name, right.request(rest + [(name, "1")]),
                         [400], ("query",))
+
+
+def wrong_paths(right):
+    operation = right.operation
+    for one in operation.parameters_in("path"):
+        for value in values.BAD_UTF8 + ["a\0b"]:
+            request = right.request()
+            request.path = operation.path.replace("{%s}" % one["name"], percent(value))
+            yield Wrong("path %s: %r" % (one["name"], value), request, [400], ("path",))
 
 
 def wrong_bodies(right):
@@ -174,8 +183,9 @@ def wrong_hosts(right, port):
         name = host % port if "%" in host else host
         request = right.request()
         request.headers.append(("Host", name))
-        yield Wrong("Host " + name, request, [403, 400])
-    for origin in FOREIGN_ORIGINS:
+        yield Wrong("Host " + name, request, [403])
+    # A page from elsewhere can't read what it gets: there's no Access-Control-Allow-Origin.
+    for origin in FOREIGN_ORIGINS if right.operation.method != "GET" else ():
         request = right.request()
         request.headers.append(("Origin", origin))
         yield Wrong("Origin " + origin, request, [403])

@@ -128,7 +128,7 @@ class Document:
 
 CODES = {"invalid_argument": 400, "unauthorized": 401, "forbidden": 403, "not_found": 404,
          "method_not_allowed": 405, "conflict": 409, "too_large": 413,
-         "unsupported_media_type": 415, "too_many": 429, "unavailable": 503, "timeout": 504}
+         "unsupported_media_type": 415, "too_many": 429, "unavailable": 503}
 
 
 def template_names(path):

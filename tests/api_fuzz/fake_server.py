@@ -126,9 +126,12 @@ class FakeServer:
     @staticmethod
     def text(encoded, where):
         try:
-            return urllib.parse.unquote_to_bytes(encoded).decode()
+            text = urllib.parse.unquote_to_bytes(encoded).decode()
         except UnicodeDecodeError:
             raise Refusal(400, where)
+        if "\0" in text:
+            raise Refusal(400, where)
+        return text
 
     def check(self, operation, query, values):
         known = {one["name"]: one for one in operation.parameters_in("query")}

@@ -81,7 +81,8 @@ class Fuzz:
     def faults_of_wrong(self, operation):
         """Of requests that the document forbids."""
         right = self.one_right(operation)
-        wrongs = [*asked.wrong_queries(right), *asked.wrong_bodies(right)]
+        wrongs = [*asked.wrong_paths(right), *asked.wrong_queries(right),
+                  *asked.wrong_bodies(right)]
         if operation.path.startswith("/api/"):
             wrongs += asked.wrong_hosts(right, self.client.port)
         return self.faults_of(operation, wrongs)

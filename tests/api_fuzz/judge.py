@@ -28,6 +28,8 @@ class Judge:
         kind = answer.media_type()
         if kind not in content and "*/*" not in content:
             return ["the media type %r isn't documented for %d" % (kind, answer.status)]
+        if "access-control-allow-origin" in answer.headers:
+            return ["pages from elsewhere may read it"]
         if answer.headers.get("cache-control") != "no-store" and operation.path.startswith("/api/"):
             return ["an answer that may be kept: Cache-Control isn't no-store"]
         if (method or operation.method) == "HEAD" or kind != documents.JSON:
