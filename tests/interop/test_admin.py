@@ -7,6 +7,7 @@ import time
 import unittest
 
 import mqtt_wire as mqtt
+import prometheus_conventions
 from admin_case import (AdminTest, CONNECTIONS_MAX, WAIT_S, serve_with, serve_with_port_in_use,
                         skip_without_listener)
 from test_service import StoppedThread
@@ -97,6 +98,12 @@ class MetricsTest(AdminTest):
             self.assertTrue(one.documentation, one.name)
             self.assertNotEqual(one.type, "unknown", one.name)
             self.assertTrue(one.samples, one.name)
+        self.assertEqual(prometheus_conventions.faults(others), [])
+        # The older format has no histograms of its own kind, but their lines are the same.
+        self.assertEqual(prometheus_conventions.faults(
+            one for one in families if not one.name.endswith("_info")), [])
+        self.assertEqual(prometheus_conventions.fallen_counters(families, list(
+            prometheus_client.parser.text_string_to_metric_families(self.page()))), [])
         shards = {sample.labels["shard"] for one in families for sample in one.samples
                   if "shard" in sample.labels}
         self.assertEqual(shards, {str(index) for index in range(self.broker.shards)})
@@ -123,6 +130,41 @@ class MetricsTest(AdminTest):
         self.assertEqual((status, body), (200, ""))
         self.assertGreater(int(headers["Content-Length"]), 1000)
         self.assertEqual(self.ask("/metrics?a=b")[0], 200)
+
+
+@unittest.skipUnless(prometheus_client, "python3-prometheus-client isn't installed")
+class ConventionsTest(unittest.TestCase):
+    """The check itself: each of these breaks one."""
+    HEAD = "# HELP a_seconds Time of a thing.\n# TYPE a_seconds histogram\n"
+    GOOD = ('a_seconds_bucket{le="0.1"} 1\na_seconds_bucket{le="+Inf"} 3\n'
+            "a_seconds_sum 4.5\na_seconds_count 3\n")
+    GAUGE = "# HELP %(name)s What is there.\n# TYPE %(name)s gauge\n"
+
+    @staticmethod
+    def faults(page):
+        return "\n".join(prometheus_conventions.faults(
+            prometheus_client.parser.text_string_to_metric_families(page)))
+
+    def test_a_histogram_is_cumulative_and_whole(self):
+        self.assertEqual(self.faults(self.HEAD + self.GOOD), "")
+        for old, new, told in (('"0.1"} 1', '"0.1"} 4', "aren't cumulative"),
+                               ("_count 3", "_count 2", "a count of 2"),
+                               ('"+Inf"', '"9"', "isn't +Inf"),
+                               ("a_seconds_sum 4.5\n", "", "no _sum"),
+                               ('{le="0.1"}', "", "without le"),
+                               ("_sum 4.5", "_sum -1", "below zero")):
+            self.assertIn(told, self.faults(self.HEAD + self.GOOD.replace(old, new)), new)
+
+    def test_names_and_labels_say_what_they_are(self):
+        for name, line, told in (
+                ("a_ms", "a_ms 1\n", "base unit"), ("a_bytes_max", "a_bytes_max 1\n", "last word"),
+                ("a_count", "a_count 1\n", "an ending"), ("A", "A 1\n", "small letters"),
+                ("a_b", 'a_b{X="1"} 1\n', "the label 'X'"), ("a_b", "a_b NaN\n", "no number"),
+                ("a_b", 'a_b{c=""} 1\n', "is empty"), ("a_b", "a_b 1\na_b 1\n", "twice"),
+                ("a_b", 'a_b{c="1"} 1\na_b{d="1"} 1\n', "different labels"),
+                ("a_b", "a_b 1 1234\n", "a time")):
+            self.assertIn(told, self.faults(self.GAUGE % {"name": name} + line), line)
+        self.assertEqual(self.faults(self.GAUGE % {"name": "a_b"} + "a_b 1\n"), "")
 
 
 class HealthTest(AdminTest):
