@@ -123,8 +123,11 @@ def wrong_bodies(right):
             others = {other for each in schema.get("oneOf", ()) for other in each["required"]}
             if name in others:
                 body = {key: kept for key, kept in body.items() if key == name or key not in others}
-            yield Wrong("%s: %r" % (name, value)[:80], right.request(body=json.dumps(body).encode()),
-                        [400, 413], ("body %s" % name,))
+            # What no integer of 64 bits holds, a parser may refuse before it knows whose it is.
+            is_huge = isinstance(value, int) and abs(value) >= 1 << 63
+            yield Wrong(("%s: %r" % (name, value))[:80],
+                        right.request(body=json.dumps(body).encode()), [400, 413],
+                        ("body",) if is_huge else ("body %s" % name,))
     for name in schema.get("required", ()):
         body = {key: value for key, value in right.body.items() if key != name}
         yield Wrong("no " + name, right.request(body=json.dumps(body).encode()), [400], ("body",))
