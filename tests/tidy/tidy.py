@@ -264,7 +264,8 @@ def faults_of_file(path, text):
 def files_of(root):
     for folder in TEXT_FOLDERS:
         for where, folders, names in os.walk(os.path.join(root, folder)):
-            folders[:] = sorted(name for name in folders if not name.startswith((".", "build")))
+            folders[:] = sorted(name for name in folders if name != "node_modules" and
+                                not name.startswith((".", "build")))
             for name in sorted(names):
                 if name.endswith(TEXT_ENDINGS):
                     yield os.path.relpath(os.path.join(where, name), root)

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bytesByClass, stack, stackedSeries } from "../../../src/admin/dashboard/memory_series.js";
+
+const memory = (...shards) => ({ shards: shards.map((classes, shard) => ({
+  shard, lines: Object.entries(classes).map(([name, bytes]) => ({ class: name, bytes })) })) });
+
+test("classes are summed over the shards", () => {
+  const got = bytesByClass(memory({ sessions: 5, retained: 1 }, { sessions: 7 }));
+  assert.deepEqual([...got], [["sessions", 12], ["retained", 1]]);
+});
+
+test("the largest classes come first, the rest is one, empty ones are none", () => {
+  const series = stackedSeries(
+    [memory({ a: 1, b: 50, c: 3, d: 2, e: 0 }), memory({ a: 90, b: 50 })], 2);
+  assert.deepEqual(series, [{ name: "a", values: [1, 90] }, { name: "b", values: [50, 50] },
+                            { name: "others", values: [5, 0] }]);
+});
+
+test("each is stacked on those before it", () => {
+  assert.deepEqual(stack([{ values: [1, 2] }, { values: [10, 20] }]), [[1, 2], [11, 22]]);
+  assert.deepEqual(stack([]), []);
+});
