@@ -73,6 +73,14 @@ if [[ $dpdk == yes ]] && ! pkg-config --exists libdpdk; then
     dpdk=no
 fi
 
+# What npm brought is copied with the sources: the build itself asks no network.
+dashboard=yes
+if ! dpkg-query --show nodejs >/dev/null 2>&1 ||
+    ! node "$tree/src/admin/dashboard/build.mjs" --check; then
+    echo "node (Debian's package) or npm's packages aren't here: the package has no dashboard"
+    dashboard=no
+fi
+
 version=$(sed -n "s/^ *version: '\([0-9][0-9.]*\)',\$/\1/p" "$tree/meson.build" | head -n 1)
 [[ -n $version ]] || fault "meson.build has no version" 1
 
@@ -95,12 +103,13 @@ millrace ($version-$revision) unstable; urgency=medium
  -- millrace developers <maintainers@millrace.invalid>  $(date -R -u -d "@$moment")
 CHANGELOG
 
-profiles=()
-[[ $dpdk == yes ]] || profiles=(--build-profiles=pkg.millrace.nodpdk)
+profiles=
+[[ $dpdk == yes ]] || profiles+=,pkg.millrace.nodpdk
+[[ $dashboard == yes ]] || profiles+=,pkg.millrace.nodashboard
 (
     cd "$source"
     export MILLRACE_BUILD_DIR=$build_folder
-    exec dpkg-buildpackage -b -us -uc "${profiles[@]}"
+    exec dpkg-buildpackage -b -us -uc ${profiles:+--build-profiles="${profiles#,}"}
 ) || fault "dpkg-buildpackage failed: see above" 1
 mkdir -p "$out"
 mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out/"
