@@ -61,7 +61,8 @@ port_answers() {
 # Starts it on `port`; false when it ended instead of listening. It gets a session of its own, so
 # that Ctrl-C reaches this script alone, which then stops it.
 start_broker() {
-    setsid build/millrace serve --listen "127.0.0.1:$port" </dev/null >"$log" 2>&1 &
+    setsid build/millrace serve --listen "127.0.0.1:$port" --set admin.listen=127.0.0.1:0 \
+        </dev/null >"$log" 2>&1 &
     broker=$!
     local attempt
     for ((attempt = 0; attempt < 200; ++attempt)); do
@@ -109,6 +110,7 @@ if ! start_broker; then
 fi
 echo "It listens on 127.0.0.1:$port (process $broker, log in $log)."
 sed 's/^/    /' "$log"
+admin=$(sed -n 's/.*admin listens listen=\([0-9.:]*\).*/\1/p' "$log")
 
 say "4/4 $messages messages of $payload bytes to each of $subscribers subscribers"
 # One local address has about 28,000 ports for connections to the same destination.
@@ -131,6 +133,8 @@ say "By hand"
 cat <<TEXT
 In one terminal:   mosquitto_sub -h 127.0.0.1 -p $port -t 'hello/#' -v
 In another:        mosquitto_pub -h 127.0.0.1 -p $port -t hello/world -m 'Hi there'
+In a browser:      http://$admin/ (dashboard); /metrics, /api/v1/openapi.json
+In a terminal:     build/millrace top --url http://$admin
 TEXT
 if [[ $serve == yes ]]; then
     echo "The broker keeps running. To stop it: kill $broker"
