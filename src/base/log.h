@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log_line.h"
+#include "base/log_ring.h"
 
 namespace millrace {
 
@@ -61,15 +62,35 @@ inline bool log_wants(LogLevel level) {
     return level >= log_level_min.load(std::memory_order_relaxed);
 }
 
-// Whatever the level.
+// The last lines, where somebody wants them (log_ring.h).
+inline constinit LogRing log_ring;
+
 template <std::same_as<LogField>... Fields>
-void log_always(LogLevel level, uint64_t suppressed, LogEvent event, const Fields&... fields) {
-    LogLine line(log_format.load(std::memory_order_relaxed), level,
-                 std::chrono::system_clock::now(), event);
+LogLine log_line_of(LogFormat format, LogLevel level, std::chrono::system_clock::time_point now,
+                    uint64_t suppressed, LogEvent event, const Fields&... fields) {
+    LogLine line(format, level, now, event);
     if (log_shard >= 0) line.add(field("shard", log_shard));
     if (suppressed > 0) line.add_suppressed(suppressed);
     (line.add(fields), ...);
+    return line;
+}
+
+// Whatever the level.
+template <std::same_as<LogField>... Fields>
+void log_always(LogLevel level, uint64_t suppressed, LogEvent event, const Fields&... fields) {
+    const LogFormat format = log_format.load(std::memory_order_relaxed);
+    const auto now = std::chrono::system_clock::now();
+    LogLine line = log_line_of(format, level, now, suppressed, event, fields...);
     const std::string_view text = line.finish();
+    if (log_ring.is_keeping()) {
+        if (format == LogFormat::json) {
+            log_ring.put(now, level, event.text(), line.fields());
+        } else {  // made a second time, which costs less than its write
+            LogLine json = log_line_of(LogFormat::json, level, now, suppressed, event, fields...);
+            json.finish();
+            log_ring.put(now, level, event.text(), json.fields());
+        }
+    }
     // A log that can't be written has nowhere to say so.
     [[maybe_unused]] const ssize_t written =
         ::write(log_file_descriptor.load(std::memory_order_relaxed), text.data(), text.size());

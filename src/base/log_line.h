@@ -110,6 +110,7 @@ public:
                       time.subseconds().count());
         put_formatted(is_json_ ? "\",\"level\":\"{}\",\"event\":\"{}\"" : " {:<7} {}",
                       log_level_name(level), event.text());
+        head_bytes_ = used_;
     }
 
     // A text that doesn't fit is cut, anything else left out.
@@ -130,6 +131,12 @@ public:
         if (is_cut_) put(is_json_ ? ",\"cut\":true" : " cut=true");
         put(is_json_ ? "}\n" : "\n");
         return {text_.data(), used_};
+    }
+    // Of a finished line of JSON: its fields as members of an object, without the braces.
+    std::string_view fields() const {
+        const size_t end = used_ - std::string_view("}\n").size();
+        const size_t begin = std::min(head_bytes_ + 1, end);   // a comma stands before the first
+        return {text_.data() + begin, end - begin};
     }
 
 private:
@@ -198,6 +205,7 @@ private:
 
     std::array<char, bytes_max> text_;
     size_t used_ = 0;
+    size_t head_bytes_ = 0;   // before the first field
     size_t room_end_ = bytes_max - tail_bytes;
     const bool is_json_;
     bool is_cut_ = false;
