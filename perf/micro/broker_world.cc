@@ -60,7 +60,7 @@ struct BrokerWorld::Shard {
           wheel(start),
           mailbox(mesh, index),
           broker({live, heap, blocks, outbox, wheel, mailbox, ledger, counters, pressure,
-                  nullptr, HashKey{0x5eed}, index + 1}) {}
+                  nullptr, HashKey{0x5eed}, index + 1, &delivery}) {}
 
     std::unique_ptr<Arena> arena;
     Ledger ledger;
@@ -70,6 +70,7 @@ struct BrokerWorld::Shard {
     TimerWheel wheel;
     Mailbox mailbox;
     BrokerCounters counters;
+    DurationHistogram delivery;
     Broker broker;
     std::vector<Event> events;                  // of the next turn
     std::vector<WorldClient*> acknowledging;    // have something to say in the next turn
@@ -143,6 +144,7 @@ bool BrokerWorld::turn(Shard& shard) {
     shard.broker.end_turn(start);
     shard.mailbox.flush(start);
     flush(shard);
+    shard.broker.turn_ended(start);
     return moved || mails != 0;
 }
 

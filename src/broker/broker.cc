@@ -10,6 +10,7 @@ Broker::Broker(const BrokerParts& parts)
                parts.mailbox, parts.ledger, parts.counters, parts.hash_key, Prng(parts.seed), {}},
       pressure_(parts.pressure),
       system_topics_(parts.system_topics),
+      delivery_(parts.delivery),
       terms_(Terms::of(parts.live.mqtt)),
       access_(parts.live.mqtt.denied_filters),
       store_(context_.heap, context_.ledger),
@@ -50,6 +51,29 @@ void Broker::begin_turn(Instant now) {
         context_.live->timeouts.sys_interval.count() > 0) {
         context_.wheel.start(system_timer_, now);
     }
+    if (activity_.is_due(now)) look_for_active(now);
+}
+
+void Broker::look_for_active(Instant now) {
+    const uint32_t span_ms = static_cast<uint32_t>(ActivityEstimate::span.to_ms());
+    uint64_t looked_at = 0;
+    uint64_t active = 0;
+    const auto look = [&](Session& session) {
+        if (session.connection == nullptr) return;
+        ++looked_at;
+        const Connection& connection = *session.connection;
+        const uint32_t silent_ms = now_ms() - mqtt_of(*session.connection).last_received_ms;
+        const uint32_t still_ms = now_ms() - connection.send_progress_ms;
+        if (silent_ms < span_ms || still_ms < span_ms) ++active;
+    };
+    const uint32_t from = activity_.cursor;
+    activity_.cursor = sessions_.for_each_from(from, ActivityEstimate::buckets_a_look, look);
+    activity_.add(now, looked_at, active, from == 0 && activity_.cursor == 0);
+    context_.counters.connections_active.set(activity_.of(connection_count()));
+}
+
+void Broker::turn_ended(Instant end) {
+    if (delivery_ != nullptr) router_.handed_over(end, *delivery_);
 }
 
 void Broker::end_turn(Instant) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "broker/access.h"
+#include "broker/activity.h"
 #include "broker/context.h"
 #include "broker/control_writer.h"
 #include "broker/drain.h"
@@ -53,6 +54,7 @@ struct BrokerParts {
     const SystemTopics* system_topics = nullptr;   // set on the shard that publishes $SYS
     HashKey hash_key;              // the same on every shard
     uint64_t seed = 0;             // of this shard's generator
+    DurationHistogram* delivery = nullptr;   // of messages (delivery_times.h); null: nobody asks
 };
 
 class Broker {
@@ -68,6 +70,8 @@ public:
     void on_mail(uint32_t from, Bytes mail);
     void on_timer(TimerEntry& entry);
     void end_turn(Instant now);
+    // The network has taken all of the turn's output; before the next begin_turn().
+    void turn_ended(Instant end);
 
     // Works with these values from here on, and no longer refers to those before. Between turns.
     // What connections were promised goes on holding for them (terms.h). False when newcomers
@@ -122,6 +126,7 @@ private:
     void on_session_timer(Session& session);
     uint32_t now_ms() const { return static_cast<uint32_t>(context_.now.to_ms()); }
     void resume_paused();
+    void look_for_active(Instant now);
     const Terms& terms_of(const MqttConnection& client) const { return terms_.at(client.terms); }
 
     // broker_connect.cc
@@ -227,6 +232,7 @@ private:
     ShardContext context_;
     Pressure& pressure_;
     const SystemTopics* system_topics_;
+    DurationHistogram* delivery_;
     TermsTable terms_;
     Access access_;
     MessageStore store_;
@@ -240,6 +246,7 @@ private:
     PostOffice post_;
     Registrar registrar_;
     TimerEntry system_timer_;
+    ActivityEstimate activity_;
     DrainMarks marks_;
     std::unique_ptr<Drain> drain_;          // from begin_drain() on
 

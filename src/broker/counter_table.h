@@ -72,6 +72,10 @@ inline constexpr auto broker_counter_rows = [] {
     return std::to_array<CounterRow<B>>({
         {&B::connections, "$SYS/broker/clients/connected",
          gauge("millrace_connections", "Clients that are connected.")},
+        {&B::connections_active, "$SYS/broker/clients/active",
+         gauge("millrace_connections_active",
+               "Of them, those that received or sent something in the last ten seconds: an "
+               "estimate by samples.")},
         {&B::sessions, "$SYS/broker/sessions/count",
          gauge("millrace_sessions", "Sessions, whether their clients are connected or away.")},
         {&B::subscriptions, "$SYS/broker/subscriptions/count",

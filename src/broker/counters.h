@@ -8,6 +8,7 @@ namespace millrace {
 struct BrokerCounters {
     // Now.
     Counter connections, sessions, subscriptions, retained_messages, retained_bytes;
+    Counter connections_active;        // an estimate (activity.h)
     Counter waiting_messages;
     Counter mail_waiting_bytes;        // to other shards, for room in their rings
     // Since the start.

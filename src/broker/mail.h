@@ -50,6 +50,7 @@ struct PublishMail {     // then: group_count ids of shared groups (uint64_t), t
     Instant expires;
     uint64_t topic_hash;
     uint64_t publisher;
+    Instant received;
 };
 
 struct InterestMail {    // then: the filter's text

@@ -22,6 +22,7 @@ struct Message {
     Instant expires = Instant::never();
     uint64_t topic_hash = 0;               // ShardContext::hash(topic)
     uint64_t publisher = 0;                // hash of the client id, for "no local"; 0: nobody
+    Instant received{};                    // by the shard or the host that published it first
 
     bool expired(Instant now) const { return expires <= now; }
     // Seconds left of the message expiry interval, to be sent on (3.3.2.3.3).

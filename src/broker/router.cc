@@ -15,13 +15,14 @@ Router::Router(ShardContext& context, SubscriptionIndex& index, RetainedStore& r
 
 Routed Router::publish(Message message) {
     message.topic_hash = context_.hash(message.topic);
+    message.received = context_.now;
     const uint32_t home = context_.home_of(message.topic_hash);
     if (home == context_.self()) return route(message);
     if (context_.mailbox.overflow_bytes(home) > context_.live->queues.mailbox_bytes_max) {
         return Routed::refused;
     }
     const PublishMail mail{MailKind::publish, 0, 0, canonical_bytes(message), message.expires,
-                           message.topic_hash, message.publisher};
+                           message.topic_hash, message.publisher, message.received};
     write_canonical(begin_mail(context_.mailbox, home, mail, mail.canonical_bytes), message);
     context_.mailbox.post();
     return Routed::passed_on;
@@ -33,6 +34,7 @@ void Router::on_publish(Bytes bytes) {
     Message message = read_canonical(rest.first(mail.canonical_bytes), mail.expires);
     message.topic_hash = mail.topic_hash;
     message.publisher = mail.publisher;
+    message.received = mail.received;
     route(message);
 }
 
@@ -78,7 +80,7 @@ void Router::post_deliver(uint32_t to, const Message& message, bool groups_only)
         return;
     }
     PublishMail mail{MailKind::deliver, groups_only, 0, canonical_bytes(message), message.expires,
-                     message.topic_hash, message.publisher};
+                     message.topic_hash, message.publisher, message.received};
     for (const GroupPick& pick : picks_) mail.group_count += pick.shard == to ? 1 : 0;
     const size_t groups_bytes = mail.group_count * sizeof(uint64_t);
     std::span<uint8_t> room =
@@ -99,6 +101,7 @@ void Router::on_deliver(uint32_t from, Bytes bytes) {
     Message message = read_canonical(rest.subspan(groups.size(), mail.canonical_bytes), mail.expires);
     message.topic_hash = mail.topic_hash;
     message.publisher = mail.publisher;
+    message.received = mail.received;
 
     matched_.clear();
     own_groups_.clear();
@@ -120,6 +123,8 @@ void Router::on_deliver(uint32_t from, Bytes bytes) {
 }
 
 void Router::deliver_local(const Message& message, uint32_t routed_by) {
+    if (matched_.empty() && own_groups_.empty()) return;
+    times_.note(message.received);
     fanout_.deliver(message, matched_, routed_by);
     for (SharedGroup* group : own_groups_) {
         if (group->subscribers.count() > 0) fanout_.deliver_shared(message, *group);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/context.h"
+#include "broker/delivery_times.h"
 #include "broker/fanout.h"
 #include "broker/mail.h"
 #include "broker/retained.h"
@@ -48,6 +49,8 @@ public:
     void on_interest(uint32_t from, Bytes mail);
     void on_replicate(uint32_t from, Bytes mail);
     void on_members(uint32_t from, Bytes mail);
+    // The network has taken what this turn's messages became.
+    void handed_over(Instant now, DurationHistogram& figures) { times_.handed_over(now, figures); }
     // What on_interest and on_replicate do to the index; also for sessions on the move.
     void note_interest(uint32_t shard, uint64_t hash, bool present);
 
@@ -76,6 +79,7 @@ private:
     SubscriptionIndex& index_;
     RetainedStore& retained_;
     Fanout& fanout_;
+    DeliveryTimes times_;
     ShardsByHash interest_;   // exact filters whose home is here: the other shards that want them
 
     // Of the publish at hand; kept for their memory.

@@ -31,7 +31,7 @@ struct World::Shard {
           mailbox(*world.mesh_, self),
           live(&world.live()),
           broker({*live, heap, blocks, net.outbox(), wheel, mailbox, ledger, counters,
-                  world.pressure_, nullptr, HashKey{77}, world.random_.next()}) {}
+                  world.pressure_, nullptr, HashKey{77}, world.random_.next(), &delivery}) {}
 
     std::unique_ptr<Arena> arena;
     Ledger ledger;
@@ -41,6 +41,7 @@ struct World::Shard {
     TimerWheel wheel;
     Mailbox mailbox;
     BrokerCounters counters;
+    DurationHistogram delivery;
     const LiveConfig* live;   // that the broker works with
     Broker broker;
     bool is_draining = false;
@@ -82,6 +83,7 @@ bool World::turn_of(Shard& shard, std::span<const Event> events, uint32_t mail_b
     shard.broker.end_turn(now_);
     shard.mailbox.flush(mail_time());
     shard.net.flush(now_);
+    shard.broker.turn_ended(now_);
     return !events.empty() || shard.net.did_something() || mails > 0 || fired > 0;
 }
 
@@ -105,6 +107,7 @@ void World::settle_mail() {
             shard->broker.end_turn(now_);
             shard->mailbox.flush(mail_time());
             shard->net.flush(now_);
+            shard->broker.turn_ended(now_);
         }
         idle = mails == 0 ? idle + 1 : 0;
     }
