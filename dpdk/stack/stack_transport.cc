@@ -172,11 +172,13 @@ std::span<const Event> StackTransport::poll(Instant wait_until) {
     release_lent();
     events_.clear();
     start();
+    waited_since_ = Instant::never();
     const bool had_work = has_work();
     attend();
     const uint32_t done = look();
     if (done > 0 || had_work || options_.idle.mode == IdlePolicy::Mode::never_wait) return events_;
     const Instant silent_since = now_;
+    if (now_ < wait_until) waited_since_ = now_;
     while (now_ < wait_until && !has_work()) {
         if (wait(wait_until, silent_since)) break;
         if (look() > 0) break;

@@ -70,6 +70,7 @@ public:
     // Without a source, own addresses take turns.
     Connection* connect(const ConnectOptions& options);
     std::span<const Event> poll(Instant wait_until);
+    Instant waited_since() const { return waited_since_; }
     void flush(Instant now);
 
     Outbox& outbox() { return outbox_; }
@@ -229,6 +230,7 @@ private:
     StackCounters stack_counters_;
     TcpCounters tcp_counters_;
     Instant now_;
+    Instant waited_since_ = Instant::never();  // in the last poll
     TimerWheel wheel_;
     Tcp tcp_;
     Slab<TcpConnection> connections_;

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "broker/counters.h"
 #include "net/transport.h"
+#include "runtime/loop_figures.h"
 
 namespace millrace {
 
@@ -19,6 +20,8 @@ struct ShardFigures {
     const BrokerCounters* broker;
     const TransportCounters* transport;   // null in simulations
     const Ledger* ledger = nullptr;       // likewise
+    const LoopFigures* loop = nullptr;    // likewise
+    const DurationHistogram* delivery = nullptr;  // likewise
 };
 
 class SystemTopics {

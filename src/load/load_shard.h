@@ -76,6 +76,7 @@ public:
     void on_mail(uint32_t from, Bytes mail);
     void on_timer(TimerEntry& entry);
     void end_turn(Instant now);
+    void turn_ended(Instant) {}
     bool finished() const { return finished_; }
 
     // The loop may not sleep past it: finer than the timing wheel's millisecond.

@@ -63,6 +63,7 @@ public:
         return net_.poll(std::min(wait_until, shard_.next_deadline()));
     }
     void flush(Instant now) { net_.flush(now); }
+    Instant waited_since() const { return net_.waited_since(); }
 
 private:
     Net& net_;
@@ -86,7 +87,7 @@ std::optional<Error> run_load_shard(Net& net, LoadShardSeat& seat) {
     });
     PacedNet<Net> paced(net, shard);
     seat.tell_started();
-    run_shard(paced, shard, seat.mailbox, seat.wheel, IdleOptions{});
+    run_shard(paced, shard, seat.mailbox, seat.wheel, IdleOptions{}, NoLoopWatch{});
     return std::nullopt;
 }
 

@@ -69,6 +69,9 @@ concept Transport = requires(T& net, Instant now, Duration timeout, const Endpoi
     // at most a bounded batch. Events and their bytes are valid until the next poll or flush
     // has ended the turn.
     { net.poll(now) } -> std::same_as<std::span<const Event>>;
+    // When the last poll had nothing left to do but wait: all output had been handed over by then.
+    // never() if it didn't wait; then that holds for its return.
+    { net.waited_since() } -> std::same_as<Instant>;
     // Acts on the outbox. Connections whose `closed` was delivered are freed here.
     { net.flush(now) } -> std::same_as<void>;
     { net.outbox() } -> std::same_as<Outbox&>;

@@ -6,6 +6,7 @@
 //             void on_mail(uint32_t from, Bytes)     one mail of another shard or the host
 //             void on_timer(TimerEntry&)             one expired timer
 //             void end_turn(Instant now)             before the flush
+//             void turn_ended(Instant end)           the network took all of the turn's output
 //             void begin_turn(Instant now)
 //             bool finished() const                  true: leave the loop
 #pragma once
@@ -13,6 +14,7 @@
 #include <algorithm>
 
 #include "runtime/clock.h"
+#include "runtime/loop_watch.h"
 #include "runtime/mailbox.h"
 #include "runtime/timer_wheel.h"
 
@@ -24,10 +26,11 @@ struct IdleOptions {
     bool always_spin = false;
 };
 
-template <class Net, class App>
-void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const IdleOptions& idle) {
+template <class Clock = RealClock, class Net, class App, class Watch>
+void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const IdleOptions& idle,
+               Watch&& watch) {
     constexpr uint32_t mail_bytes_per_turn = 256 * 1024;
-    Instant now = monotonic_now();
+    Instant now = Clock::now();
     Instant last_work = now;
     while (!app.finished()) {
         const bool spin = idle.always_spin || now - last_work < idle.spin_max;
@@ -40,18 +43,37 @@ void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const Id
         auto events = net.poll(wait_until);
         if (sleeping) mailbox.end_sleep();
 
-        now = monotonic_now();
+        now = Clock::now();
+        const Instant waited_since = net.waited_since();
+        const Instant end = std::min(waited_since, now);
+        watch.turn_ended(end, waited_since != Instant::never(), now, Clock::ticks());
+        app.turn_ended(end);
         app.begin_turn(now);
         for (const auto& event : events) app.on_event(event);
+        if (!events.empty()) {
+            watch.events_done(static_cast<uint32_t>(events.size()),
+                              static_cast<uint8_t>(events.back().kind), Clock::ticks());
+        }
         uint32_t mails = 0;
         if (mailbox.has_mail()) {
-            mails = mailbox.drain(monotonic_now(), mail_bytes_per_turn,
-                                  [&](uint32_t from, Bytes mail) { app.on_mail(from, mail); });
+            uint8_t kind = 0;
+            mails = mailbox.drain(Clock::now(), mail_bytes_per_turn, [&](uint32_t from, Bytes mail) {
+                kind = mail[0];
+                app.on_mail(from, mail);
+            });
+            if (mails != 0) watch.mail_done(mails, kind, Clock::ticks());
         }
-        wheel.advance(now, [&](TimerEntry& entry) { app.on_timer(entry); });
+        uint32_t timers = 0;
+        uint8_t timer_kind = 0;
+        wheel.advance(now, [&](TimerEntry& entry) {
+            ++timers;
+            timer_kind = entry.kind;
+            app.on_timer(entry);
+        });
+        if (timers != 0) watch.timers_done(timers, timer_kind, Clock::ticks());
         app.end_turn(now);
         // Mail first: what it says must be on its way before the network tells anyone that it is.
-        if (mailbox.has_posted()) mailbox.flush(monotonic_now());
+        if (mailbox.has_posted()) mailbox.flush(Clock::now());
         net.flush(now);
         if (!events.empty() || mails != 0) last_work = now;
     }

@@ -36,6 +36,8 @@ struct ShardMemory {
     std::unique_ptr<Heap> heap;
     std::unique_ptr<BlockPool> blocks;
     BrokerCounters counters;
+    LoopFigures loop;
+    DurationHistogram delivery;      // of messages; written and read as the counters are
     std::atomic<uint32_t> pulse{0};  // the last question answered: the shard writes, any thread reads
     TaskQueue tasks;
     std::unique_ptr<ShardHost> host;
@@ -131,6 +133,7 @@ private:
     uint32_t threads_running_ = 0;          // under threads_mutex_
     Instant drain_began_{};                 // likewise; zero without a drain
     LeftBehind left_behind_;                // likewise; of the shards that have ended
+    std::optional<LogKeeping> log_keeping_; // while somebody may ask for the log's last lines
     std::unique_ptr<AdminListener> admin_;  // from start() to stop(); reads what stands above
 };
 
@@ -156,7 +159,8 @@ std::optional<Error> ServerOfShards::set_up() {
         if (auto error = set_up_shard(index)) return error;
     }
     for (const auto& shard : shards_) {
-        figures_.push_back({&shard->counters, &shard->host->counters(), &shard->ledger});
+        figures_.push_back({&shard->counters, &shard->host->counters(), &shard->ledger,
+                            &shard->loop, &shard->delivery});
     }
     system_topics_ = std::make_unique<SystemTopics>(figures_, monotonic_now());
     return std::nullopt;
@@ -173,9 +177,9 @@ std::optional<Error> ServerOfShards::set_up_shard(uint32_t index) {
     shard->blocks = std::make_unique<BlockPool>(*shard->heap, shard->ledger);
     const ShardSeat seat{config_, live_, plan_.connections_max_each, *shard->arena, shard->ledger,
                          *shard->heap,    *shard->blocks,  mesh_->waker(index), *mesh_, index,
-                         shard->counters, pressure_, hash_key_, random_word(), order_,
-                         drain_rate_, shards_shedding_, shards_left_, state_requests_, pulse_requests_,
-                         shard->pulse,     shard->tasks};
+                         shard->counters, shard->loop, shard->delivery, pressure_, hash_key_,
+                         random_word(), order_, drain_rate_, shards_shedding_, shards_left_,
+                         state_requests_, pulse_requests_, shard->pulse, shard->tasks};
     auto host = is_dpdk() ? make_dpdk_shard(seat, *port_) : make_uring_shard(seat);
     if (!host) return host.error();
     shard->host = std::move(*host);
@@ -223,6 +227,7 @@ std::optional<Error> ServerOfShards::start() {
 
 std::optional<Error> ServerOfShards::start_admin() {
     if (config_.admin.listen.empty()) return std::nullopt;
+    log_keeping_.emplace(log_ring);
     auto listener = AdminListener::start(config_.admin, *this);
     if (!listener) return listener.error();
     admin_ = std::move(*listener);
@@ -303,6 +308,7 @@ void ServerOfShards::stop() {
     wake_shards();
     for (const auto& shard : shards_) shard->thread.join();
     admin_.reset();  // who asks hears "stopping" until now
+    log_keeping_.reset();
     is_running_ = false;
 }
 
@@ -451,7 +457,7 @@ std::optional<Error> ServerOfShards::publish(std::string_view topic,
         return Error{Errc::exhausted, "the shard is too far behind: publish again later"};
     }
     const PublishMail mail{MailKind::publish, 0, 0, canonical_bytes(message), message.expires,
-                           message.topic_hash, 0};
+                           message.topic_hash, 0, monotonic_now()};
     write_canonical(begin_mail(*host_mailbox_, home, mail, mail.canonical_bytes), message);
     host_mailbox_->post();
     host_mailbox_->flush(monotonic_now());

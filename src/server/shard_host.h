@@ -42,6 +42,8 @@ struct ShardSeat {
     MailMesh& mesh;
     uint32_t index;
     BrokerCounters& counters;
+    LoopFigures& loop;
+    DurationHistogram& delivery;
     Pressure& pressure;
     HashKey hash_key;
     uint64_t seed;
@@ -131,6 +133,7 @@ public:
         }
         if (is_done_) wheel_.start(quiet_timer_, now + done_look);
     }
+    void turn_ended(Instant end) { broker_.turn_ended(end); }
     // Others may send through this shard's queue of a device, so all leave together.
     bool finished() const {
         return is_done_ && shards_left_.load(std::memory_order_acquire) == 0;
@@ -224,9 +227,10 @@ public:
         Mailbox mailbox(seat_.mesh, seat_.index);
         Broker broker({live.broker, seat_.heap, seat_.blocks, net_->outbox(), wheel, mailbox,
                        seat_.ledger, seat_.counters, seat_.pressure, system_topics, seat_.hash_key,
-                       seat_.seed});
+                       seat_.seed, &seat_.delivery});
         ShardApp<Net> app(*net_, broker, wheel, seat_, live);
-        run_shard(*net_, app, mailbox, wheel, app.idle());
+        run_shard(*net_, app, mailbox, wheel, app.idle(),
+                  LoopWatch(seat_.loop, monotonic_now(), processor_ticks()));
         seat_.tasks.close();
         const LeftBehind left_behind = broker.left_behind();
         net_.reset();  // its connections' rings refer to blocks that go after it

@@ -50,6 +50,7 @@ public:
     void set_send_timeout(Duration) {}
     Connection* connect(const ConnectOptions&) { return nullptr; }  // the table is always full
     std::span<const Event> poll(Instant now);
+    Instant waited_since() const { return Instant::never(); }
     void flush(Instant now);
     Outbox& outbox() { return outbox_; }
     uint32_t connection_count() const { return static_cast<uint32_t>(sockets_.size()); }

@@ -122,6 +122,7 @@ void UringTransport::start_send(Connection& connection) {
     connection.sending = true;
     ++connection.operations;
     if (connection.awaits_room) return prepare_room(ring_->next(), connection);
+    sends_are_new_ = true;
     if (connection.out.slot_count() > 1 && start_gathered_send(connection)) return;
     const Slice slice = connection.out.at(0);
     const Capabilities& kernel = ring_->capabilities();

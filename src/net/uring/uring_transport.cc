@@ -215,13 +215,27 @@ void UringTransport::arm_standing() {
 }
 
 void UringTransport::enter(Instant wait_until) {
+    waited_since_ = Instant::never();
+    // A send is done, or waits for room, when the call that submits it returns; its completion is
+    // there then, so that a wait would end at once. Only where none has come, time is spent on one.
+    if (sends_are_new_ && ring_->pending() != 0) {
+        sends_are_new_ = false;
+        submit_and_wait({});
+        if (ring_->ready() != 0) return;
+    }
     Duration wait{};
     if (ring_->ready() == 0 && !work_left_ && wait_until > now_) {
         wait_until = std::min(wait_until, lingering_.next_deadline());
         if (accept_again_ > now_) wait_until = std::min(wait_until, accept_again_);
-        wait = wait_until - monotonic_now();
+        const Instant before = monotonic_now();
+        wait = wait_until - before;
+        if (wait > Duration::ns(0)) waited_since_ = before;
     }
     if (wait <= Duration::ns(0) && ring_->pending() == 0 && !ring_->wants_enter()) return;
+    submit_and_wait(wait);
+}
+
+void UringTransport::submit_and_wait(Duration wait) {
     if (ring_->overflowed()) counters_.completion_overflows.add();
     ring_->submit_and_wait(wait);
     if (ring_->pending() == 0) scratch_.reset();

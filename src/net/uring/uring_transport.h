@@ -68,6 +68,7 @@ public:
     void set_send_timeout(Duration timeout);  // of those accepted from here on
     Connection* connect(const ConnectOptions& options);
     std::span<const Event> poll(Instant wait_until);
+    Instant waited_since() const { return waited_since_; }
     void flush(Instant now);
 
     Outbox& outbox() { return outbox_; }
@@ -100,6 +101,7 @@ private:
     void arm_standing();
     void cancel_accept(Listener& listener);
     void enter(Instant wait_until);
+    void submit_and_wait(Duration wait);
     bool accept_allowed() const;
 
     // completions.cc: one completion each.
@@ -158,6 +160,7 @@ private:
     std::vector<uint32_t> orphan_slots_;    // accepted, but no memory for the connection
 
     Instant now_{};                  // of the last flush
+    Instant waited_since_ = Instant::never();  // in the last poll
     Instant accept_again_{};         // no accept is armed before
     uint32_t now_ms_ = 0;
     uint32_t connection_count_ = 0;
@@ -166,6 +169,7 @@ private:
     bool started_ = false;
     bool cancel_accepts_ = false;    // no memory: accepting has to stop for a moment
     bool waker_armed_ = false;
+    bool sends_are_new_ = false;     // the kernel hasn't seen the last flush's
     bool work_left_ = false;         // the ring was full: flush has to be called again
     bool zero_copy_refused_ = false; // by the kernel, for good
     bool napi_on_ = false;
