@@ -60,8 +60,31 @@ void Exposition::sample(std::span<const MetricLabel> labels, double value) {
     sample_text(labels, fmt::format("{:.6f}", value));
 }
 
-void Exposition::sample_text(std::span<const MetricLabel> labels, std::string_view value) {
+void Exposition::histogram_family(std::string_view name, std::string_view help) {
+    name_ = name;
+    head(name, "histogram", help);
+}
+
+// A bound and a whole number of seconds look alike in both formats: decimals, always.
+void Exposition::histogram(std::string_view shard, const HistogramView& view,
+                           std::span<const uint64_t> bounds, double unit, double sum) {
+    for (const uint64_t bound : bounds) {
+        const std::string text = fmt::format("{:.6f}", static_cast<double>(bound) * unit);
+        const MetricLabel labels[] = {{"shard", shard}, {"le", text}};
+        sample_text(labels, fmt::format("{}", view.count_up_to(bound)), "_bucket");
+    }
+    const std::string count = fmt::format("{}", view.count());
+    const MetricLabel all[] = {{"shard", shard}, {"le", "+Inf"}};
+    sample_text(all, count, "_bucket");
+    const MetricLabel labels[] = {{"shard", shard}};
+    sample_text(labels, fmt::format("{:.6f}", sum), "_sum");
+    sample_text(labels, count, "_count");
+}
+
+void Exposition::sample_text(std::span<const MetricLabel> labels, std::string_view value,
+                             std::string_view ending) {
     text_ += name_;
+    text_ += ending;
     char separator = '{';
     for (const MetricLabel& label : labels) {
         if (label.name.empty()) continue;

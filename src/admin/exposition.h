@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "broker/counter_table.h"
+#include "runtime/coarse_histogram.h"
 
 namespace millrace {
 
@@ -37,6 +38,11 @@ public:
         family(name, kind, help);
         sample({}, value);
     }
+    // A histogram of one label set: `bounds` are in units of `unit` each, and in a family of
+    // seconds they are seconds. Bounds where no counter ends would be off; powers of two are fine.
+    void histogram_family(std::string_view name, std::string_view help);
+    void histogram(std::string_view shard, const HistogramView& view,
+                   std::span<const uint64_t> bounds, double unit, double sum);
     // The value of a fact is 1, its labels say it. The name ends in "_info".
     void info(std::string_view name, std::string_view help, std::span<const MetricLabel> labels);
 
@@ -44,7 +50,8 @@ public:
 
 private:
     void head(std::string_view family, std::string_view type, std::string_view help);
-    void sample_text(std::span<const MetricLabel> labels, std::string_view value);
+    void sample_text(std::span<const MetricLabel> labels, std::string_view value,
+                     std::string_view ending = {});
 
     const ExpositionFormat format_;
     std::string_view name_;  // of the family's samples

@@ -1,7 +1,9 @@
 #include "admin/metrics.h"
 
+#include <array>
 #include <string>
 
+#include "admin/loop_json.h"
 #include "millrace/version.h"
 
 namespace millrace {
@@ -68,6 +70,74 @@ void add_shards(Exposition& out, const AdminSubject& subject, const Names& names
     }
 }
 
+struct Histogram {
+    std::string_view name;
+    std::string_view help;
+    HistogramView (*view_of)(const ShardFigures&);
+    std::span<const uint64_t> bounds;
+    double unit;        // of a bound
+    double sum_unit;    // of the sum
+};
+
+// Microseconds, from 8 to a second; and how many.
+constexpr std::array<uint64_t, 18> duration_bounds = [] {
+    std::array<uint64_t, 18> bounds{};
+    for (size_t index = 0; index < bounds.size(); ++index) bounds[index] = uint64_t{8} << index;
+    return bounds;
+}();
+constexpr std::array<uint64_t, 12> count_bounds = {1,  2,   4,   8,     16,    32,
+                                                   64, 128, 512, 1'024, 4'096, 16'384};
+
+constexpr Histogram histograms[] = {
+    {"millrace_loop_turn_seconds",
+     "Turns of a shard's loop that had something to do, from the wait before to the wait after.",
+     [](const ShardFigures& shard) { return shard.loop->turn.view(); }, duration_bounds, 1e-6, 1e-9},
+    {"millrace_loop_turn_events", "Network events in a turn of a shard's loop, where any were.",
+     [](const ShardFigures& shard) { return shard.loop->events.view(); }, count_bounds, 1, 1},
+    {"millrace_loop_turn_mails", "Mails of other shards in a turn of a shard's loop, where any were.",
+     [](const ShardFigures& shard) { return shard.loop->mails.view(); }, count_bounds, 1, 1},
+    {"millrace_delivery_seconds",
+     "From the receipt of a PUBLISH to its hand-over to the network by a shard with receivers.",
+     [](const ShardFigures& shard) { return shard.delivery->view(); }, duration_bounds, 1e-6, 1e-9},
+};
+
+void add_histograms(Exposition& out, const Shards& shards, const Names& names) {
+    for (const Histogram& histogram : histograms) {
+        out.histogram_family(histogram.name, histogram.help);
+        for (size_t index = 0; index < shards.size(); ++index) {
+            const HistogramView view = histogram.view_of(shards[index]);
+            out.histogram(names[index], view, histogram.bounds, histogram.unit,
+                          static_cast<double>(view.sum) * histogram.sum_unit);
+        }
+    }
+}
+
+void add_loop_counter(Exposition& out, const Shards& shards, const Names& names,
+                      std::string_view name, std::string_view help, Counter LoopFigures::*counter) {
+    out.family(name, MetricKind::counter, help);
+    for (size_t index = 0; index < shards.size(); ++index) {
+        const MetricLabel labels[] = {{"shard", names[index]}};
+        out.sample(labels, (shards[index].loop->*counter).read());
+    }
+}
+
+// A gauge of the last ten to twenty minutes, so that a spike at the start doesn't stand for ever.
+void add_loop(Exposition& out, const Shards& shards, const Names& names) {
+    add_loop_counter(out, shards, names, "millrace_loop_turns_total",
+                     "Turns of a shard's loop, those that only looked for work included.",
+                     &LoopFigures::turns);
+    add_loop_counter(out, shards, names, "millrace_loop_sleeps_total",
+                     "Turns of a shard's loop that waited.", &LoopFigures::sleeps);
+    out.family("millrace_loop_longest_stall_seconds", MetricKind::gauge,
+               "The longest turn of a shard's loop within the last ten to twenty minutes.");
+    for (size_t index = 0; index < shards.size(); ++index) {
+        const MetricLabel labels[] = {{"shard", names[index]}};
+        const std::optional<Stall> stall = recent_stall(*shards[index].loop);
+        out.sample(labels, stall ? stall->length.seconds() : 0.0);
+    }
+    add_histograms(out, shards, names);
+}
+
 void add_process(Exposition& out, const ProcessFigures& process) {
     out.single("process_cpu_seconds_total", MetricKind::counter,
                "Processor time of the whole process.", process.processor_seconds);
@@ -100,6 +170,7 @@ std::string render_metrics(const AdminSubject& subject, const ProcessFigures& pr
     add_shards(out, subject, names);
     add_counters(out, shards, names, broker_counter_rows, &ShardFigures::broker);
     add_counters(out, shards, names, transport_counter_rows, &ShardFigures::transport);
+    add_loop(out, shards, names);
     add_memory(out, subject, names);
     add_process(out, process);
     return out.finish();

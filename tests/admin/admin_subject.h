@@ -14,7 +14,8 @@ struct FakeSubject final : AdminSubject {
     FakeSubject() {
         for (size_t index = 0; index < 2; ++index) {
             ledgers[index].line("sessions").bytes.set(100 + index);
-            figures.push_back({&broker[index], &transport[index], &ledgers[index]});
+            figures.push_back({&broker[index], &transport[index], &ledgers[index], &loop[index],
+                               &delivery[index]});
         }
     }
     ServiceState state() const override { return service_state; }
@@ -43,6 +44,8 @@ struct FakeSubject final : AdminSubject {
     BrokerCounters broker[2];
     TransportCounters transport[2];
     Ledger ledgers[2];
+    LoopFigures loop[2];
+    DurationHistogram delivery[2];
     std::vector<ShardFigures> figures;
     ServiceState service_state = ServiceState::serving;
     uint32_t questions = 0;
