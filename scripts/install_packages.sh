@@ -16,6 +16,7 @@ build_packages=(
     libxxhash-dev doctest-dev
     libmicrohttpd-dev libsimdjson-dev  # the admin listener; without them the build leaves it out
     libdpdk-dev  # the DPDK back end; without it the build leaves that out
+    systemtap-sdt-dev  # static probes (sys/sdt.h); without it the build leaves those out
 )
 # The dashboard; without it the build leaves that out. Another npm than Debian's is as good.
 command -v npm >/dev/null || build_packages+=(nodejs npm)
