@@ -1,3 +1,4 @@
+#include "base/probes.h"
 #include "broker/broker.h"
 #include "broker/client_log.h"
 
@@ -15,6 +16,8 @@ Broker::Broker(const BrokerParts& parts)
       access_(parts.live.mqtt.denied_filters),
       store_(context_.heap, context_.ledger),
       sessions_(context_, store_),
+      top_lists_(context_.now, parts.seed),
+      tracer_(context_, sessions_, parts.trace_clock),
       index_(context_),
       retained_(context_, store_),
       control_(context_),
@@ -23,6 +26,8 @@ Broker::Broker(const BrokerParts& parts)
       post_(context_.mailbox, [this](uint32_t from, Bytes mail) { on_mail(from, mail); }),
       registrar_(post_, context_.ledger),
       marks_(context_.shard_count()) {
+    context_.top_lists = &top_lists_;
+    context_.tracer = &tracer_;
     system_timer_.kind = static_cast<uint8_t>(TimerKind::system_topics);
     // However many sessions fill the arena, those who are there can be written to.
     const uint64_t chunks = context_.heap.arena().bytes_max() / Arena::chunk_bytes;
@@ -44,6 +49,7 @@ bool Broker::adopt(const LiveConfig& live) {
 }
 
 void Broker::begin_turn(Instant now) {
+    MR_PROBE(turn_begin, context_.self());
     context_.now = now;
     context_.outbox.begin_turn(now);
     pressed_ = pressure_.any(context_.shard_count());
@@ -84,6 +90,7 @@ void Broker::end_turn(Instant) {
     if (!pressed_ && !paused_.empty()) resume_paused();
     fanout_.end_turn();
     control_.rewind();
+    MR_PROBE(turn_end, context_.self());
 }
 
 void Broker::resume_paused() {
@@ -100,6 +107,7 @@ void Broker::on_event(const Event& event) {
         client.terms = terms_.join() & (TermsTable::count_max - 1);
         client.last_received_ms = now_ms();
         start_connection_timer(client);
+        MR_PROBE(accept, context_.self(), &connection);
         return;
     }
     case Event::Kind::connected:
@@ -161,7 +169,10 @@ void Broker::process(Connection& connection, Bytes bytes) {
         return mqtt::packet_length(front, packet_bytes_max);
     };
     Bytes rest;
-    const auto take = [&](Bytes packet) { return on_packet(connection, packet); };
+    const auto take = [&](Bytes packet) {
+        return connection.is_traced ? on_traced_packet(connection, packet)
+                                    : on_packet(connection, packet);
+    };
     switch (client.tail.feed(context_.heap, bytes, frame, take, &rest)) {
     case StreamTail::Status::ok:
         return;
@@ -196,6 +207,8 @@ bool Broker::on_packet(Connection& connection, Bytes packet) {
 
 bool Broker::on_connected_packet(Connection& connection, const mqtt::FixedHeader& header,
                                  Bytes body) {
+    MR_PROBE(packet_in, context_.self(), &connection, mqtt_of(connection).session->client_id().data(),
+             static_cast<uint8_t>(header.type), header.packet_bytes());
     switch (header.type) {
     case mqtt::PacketType::publish:
         return on_publish(connection, header, body);
@@ -289,6 +302,9 @@ void Broker::on_timer(TimerEntry& entry) {
         return;
     case TimerKind::drain:
         shed_due();
+        return;
+    case TimerKind::traces:
+        tracer_.end_due();
         return;
     case TimerKind::system_topics:
         system_topics_->for_each(context_.now, [&](std::string_view topic, std::string_view text) {

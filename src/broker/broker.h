@@ -9,7 +9,7 @@
 // By subject: broker.cc (events, timers, mail), broker_connect.cc (CONNECT, takeover),
 // broker_disconnect.cc (ends of connections and sessions, wills), broker_publish.cc (publishes and
 // acknowledgements of clients), broker_subscribe.cc, broker_move.cc (sessions between shards),
-// broker_drain.cc (clients told to go one by one).
+// broker_drain.cc (clients told to go one by one), broker_trace.cc (what is shown of single clients).
 #pragma once
 
 #include <memory>
@@ -36,6 +36,7 @@
 #include "broker/subscription_index.h"
 #include "broker/system_topics.h"
 #include "broker/terms.h"
+#include "broker/tracer.h"
 #include "codec/mqtt/fixed_header.h"
 #include "net/transport.h"
 
@@ -55,6 +56,7 @@ struct BrokerParts {
     HashKey hash_key;              // the same on every shard
     uint64_t seed = 0;             // of this shard's generator
     DurationHistogram* delivery = nullptr;   // of messages (delivery_times.h); null: nobody asks
+    Tracer::Clock trace_clock = nullptr;  // read for traced packets; null: the turn's time
 };
 
 class Broker {
@@ -77,6 +79,11 @@ public:
     // What connections were promised goes on holding for them (terms.h). False when newcomers
     // won't get the new promises before some connections have gone: too many sets are held.
     bool adopt(const LiveConfig& live);
+
+    // Traces these from here on, and no others. Between turns; null: nobody.
+    void adopt_traces(std::shared_ptr<const TraceList> list);
+    // Hot topics and slow receivers, to be copied on the shard's thread.
+    TopLists& top_lists() { return top_lists_; }
 
     // Tells MQTT 5.0 clients "server shutting down", or where to go instead if drain.server_reference
     // says so, and closes every connection when its output is sent.
@@ -203,6 +210,9 @@ private:
     bool on_pubrec(Connection& connection, const mqtt::Ack& packet);
     void pause_if_pressed(Connection& connection);
 
+    // broker_trace.cc
+    bool on_traced_packet(Connection& connection, Bytes packet);
+
     // broker_subscribe.cc
     bool on_subscribe(Connection& connection, Bytes body);
     bool on_unsubscribe(Connection& connection, Bytes body);
@@ -237,6 +247,8 @@ private:
     Access access_;
     MessageStore store_;
     SessionTable sessions_;
+    TopLists top_lists_;
+    Tracer tracer_;
     SubscriptionIndex index_;
     RetainedStore retained_;
     ControlWriter control_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/probes.h"
 #include "broker/broker.h"
 #include "broker/client_log.h"
 #include "codec/mqtt/decode.h"
@@ -21,6 +22,9 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
         return false;
     }
     client.version = connect->version;
+    MR_PROBE(packet_in, context_.self(), &connection, connect->client_id.data(),
+             static_cast<uint8_t>(mqtt::PacketType::connect), packet.size());
+    if (tracer_.has_clients()) tracer_.on_connect(connection, connect->client_id, packet);
     if (const mqtt::Reason reason = check_connect(terms_of(client), *connect); reason != mqtt::Reason::success) {
         refuse_connect(connection, connect->version, reason,
                        connect->maximum_packet_bytes.value_or(UINT32_MAX));
@@ -55,6 +59,7 @@ void Broker::refuse_connect(Connection& connection, mqtt::Version version, mqtt:
                             uint32_t packet_bytes_max) {
     context_.counters.connects_refused.add();
     log_connect_refused(mqtt::name_of(reason));
+    if (connection.is_traced) tracer_.note_closing(connection, mqtt::name_of(reason));
     mqtt_of(connection).state = MqttConnection::State::ended;
     // 3.1.1 knows five reasons; for a fault of the packet itself it closes without a word.
     const bool is_silent = version == mqtt::Version::v3_1_1 &&
@@ -182,6 +187,7 @@ void Broker::attach(Connection& connection, Session& session, const mqtt::Connec
     context_.counters.connections.add();
     context_.counters.connects_accepted.add();
     log_client_connected(session, client, session_present);
+    if (tracer_.has_clients()) tracer_.on_attached(connection, session);
     start_connection_timer(client);
     count_memberships(session, Membership::connected);
     if (!send_connack(connection, session, packet, assigned, session_present)) return;

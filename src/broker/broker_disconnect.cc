@@ -1,6 +1,7 @@
 // How connections and sessions end: DISCONNECT, faults, expiry, wills (MQTT 5.0, 3.14 and 3.1.2.5).
 #include <algorithm>
 
+#include "base/probes.h"
 #include "broker/broker.h"
 #include "broker/client_log.h"
 #include "codec/mqtt/decode.h"
@@ -9,6 +10,7 @@ namespace millrace {
 
 bool Broker::fail(Connection& connection, mqtt::Reason reason) {
     context_.counters.protocol_errors.add();
+    tracer_.note_reason(mqtt::name_of(reason));
     MqttConnection& client = mqtt_of(connection);
     if (client.session == nullptr) {
         log_connection_closed(mqtt::name_of(reason));
@@ -70,6 +72,8 @@ void Broker::on_closed(Connection& connection) {
     } else if (client.state != MqttConnection::State::ended) {
         log_connection_closed(reason);
     }
+    MR_PROBE(close, context_.self(), &connection, reason.data());
+    if (connection.is_traced) tracer_.on_closed(connection);
     if (client.state == MqttConnection::State::claiming) {
         claims_.at(client.claim_ticket).connection = nullptr;
     }
@@ -110,6 +114,8 @@ void Broker::detach(Connection& connection, WillAction will, std::string_view re
         if (drain_ != nullptr) drain_->held.erase(&connection);
     }
     log_client_closed(session, reason);
+    MR_PROBE(client_gone, context_.self(), &connection, session.client_id().data(), reason.data());
+    if (connection.is_traced) tracer_.note_closing(connection, reason);
     client.session = nullptr;
     client.state = MqttConnection::State::ended;
     start_connection_timer(client);

@@ -86,6 +86,7 @@ void Broker::on_move_state(uint32_t from, Bytes bytes) {
     if (claim.arriving != nullptr) {
         claim.arriving->is_moving = true;
         claim.arriving->extras->move = new SessionMove{mail.move, context_.self(), mail.ticket, 0};
+        if (tracer_.has_clients()) tracer_.on_session(*claim.arriving);
         restore_state(*claim.arriving, rest);
     }
     // Without memory for it the session is lost, but the holder is waiting for its markers.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/probes.h"
 #include "broker/broker.h"
 #include "codec/mqtt/decode.h"
 
@@ -15,6 +16,10 @@ bool Broker::on_publish(Connection& connection, const mqtt::FixedHeader& header,
     if (reason == mqtt::Reason::success) reason = resolve_alias(client, *packet);
     if (reason != mqtt::Reason::success) return fail(connection, reason);
     context_.counters.publishes_received.add();
+    if (tracer_.has_topics()) {
+        tracer_.on_publish(connection, packet->topic,
+                           {body.data() - header.header_bytes, header.packet_bytes()});
+    }
 
     if (packet->qos == mqtt::Qos::exactly_once) {
         bool is_known = false;
@@ -93,6 +98,7 @@ void Broker::on_drained(Connection& connection) {
 mqtt::Reason Broker::publish_on(const mqtt::Publish& packet, uint64_t publisher) {
     if (!access_.may_publish(packet.topic)) {
         context_.counters.publishes_denied.add();
+        tracer_.note_reason(mqtt::name_of(mqtt::Reason::not_authorized));
         return mqtt::Reason::not_authorized;
     }
     Message message;
@@ -149,10 +155,15 @@ void Broker::pause_if_pressed(Connection& connection) {
 // once. Returns the rest; whatever else it may be goes the long way.
 Bytes Broker::take_short_pubacks(Connection& connection, Bytes bytes) {
     MqttConnection& client = mqtt_of(connection);
-    if (client.state != MqttConnection::State::connected || !client.tail.empty()) return bytes;
+    if (client.state != MqttConnection::State::connected || !client.tail.empty() ||
+        connection.is_traced) {
+        return bytes;
+    }
     Session& session = *client.session;
     bool is_any_finished = false;
     while (const uint16_t packet_id = mqtt::short_puback_id(bytes)) {
+        MR_PROBE(packet_in, context_.self(), &connection, session.client_id().data(),
+                 static_cast<uint8_t>(mqtt::PacketType::puback), mqtt::short_ack_bytes);
         bytes = bytes.subspan(mqtt::short_ack_bytes);
         is_any_finished |=
             finish_awaiting(session, packet_id, InflightEntry::State::awaiting_puback);

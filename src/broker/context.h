@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "broker/counters.h"
 #include "broker/live_config.h"
+#include "broker/publish_watch.h"
 #include "net/outbox.h"
 #include "runtime/block.h"
 #include "runtime/mailbox.h"
@@ -15,6 +16,8 @@
 #include "runtime/timer_wheel.h"
 
 namespace millrace {
+
+class Tracer;
 
 struct ShardContext {
     const LiveConfig* live;  // never null; changes between two turns
@@ -28,6 +31,9 @@ struct ShardContext {
     HashKey hash_key;   // the same on every shard
     Prng random;
     Instant now{};
+    PublishWatch publish_watch{};
+    TopLists* top_lists = nullptr;  // set by the Broker, as the next; tests of a part have none
+    Tracer* tracer = nullptr;       // valid where something `is_traced`, or while a topic is
 
     uint32_t self() const { return mailbox.self(); }
     uint32_t shard_count() const { return mailbox.shard_count(); }

@@ -5,7 +5,9 @@
 //           maximum loses its reason string and user properties at the caller's, not here.
 #pragma once
 
+#include "base/probes.h"
 #include "broker/context.h"
+#include "broker/tracer.h"
 #include "codec/mqtt/encode.h"
 
 namespace millrace {
@@ -65,6 +67,8 @@ private:
         if (room.empty()) return false;
         ByteWriter out(room.first(bytes));
         write(out);
+        MR_PROBE(packet_out, context_.self(), &connection, room[0] >> 4, bytes);
+        if (connection.is_traced) context_.tracer->packet_out(connection, room.first(bytes));
         return context_.outbox.send(connection, stream_.commit(bytes));
     }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/probes.h"
+#include "broker/tracer.h"
+
 namespace millrace {
 
 Fanout::Fanout(ShardContext& context, MessageStore& store, SessionTable& sessions,
@@ -43,6 +46,7 @@ void Fanout::to_filter(const Filter& filter) {
     constexpr uint32_t connection_ahead = 6;
     const Subscriber* subscribers = filter.subscribers.begin();
     const uint32_t count = filter.subscribers.count();
+    MR_PROBE(publish_matched, context_.self(), message_->topic.data(), message_->topic.size(), count);
     for (uint32_t index = 0; index < count; ++index) {
         if (index + session_ahead < count) {
             __builtin_prefetch(subscribers[index + session_ahead].session);
@@ -191,10 +195,18 @@ void Fanout::deliver_direct(const Message& message, std::span<Session* const> re
 }
 
 void Fanout::to_session(Session& session, const Delivery& delivery) {
-    if (session.is_moving && routed_by_ != any_shard &&
-        !session.extras->move->is_served_by(routed_by_)) {
-        return;
+    // One look at both.
+    if (session.is_moving | session.is_traced) {
+        if (session.is_moving && routed_by_ != any_shard &&
+            !session.extras->move->is_served_by(routed_by_)) {
+            return;
+        }
+        if (session.is_traced) return to_traced(session, delivery);
     }
+    to_receiver(session, delivery);
+}
+
+inline void Fanout::to_receiver(Session& session, const Delivery& delivery) {
     if (session.connection != nullptr) {
         if (delivery.qos == mqtt::Qos::at_most_once) {
             send_at_most_once(*session.connection, delivery);
@@ -206,6 +218,21 @@ void Fanout::to_session(Session& session, const Delivery& delivery) {
     }
 }
 
+// As to_session(), and tells of the bytes that this added to the receiver's ring, however they got
+// there: those of one packet, beside what told of itself.
+void Fanout::to_traced(Session& session, const Delivery& delivery) {
+    const Connection* connection = session.connection;
+    const uint64_t bytes_before = connection == nullptr ? 0 : connection->out.bytes_queued();
+    const uint64_t told_before = context_.tracer->bytes_out();
+    to_receiver(session, delivery);
+    if (connection == nullptr || connection->out.empty()) return;
+    const uint64_t added = connection->out.bytes_queued() - bytes_before -
+                           (context_.tracer->bytes_out() - told_before);
+    if (added == 0) return;
+    const Bytes newest = connection->out.at(connection->out.slot_count() - 1).bytes();
+    context_.tracer->packet_out(*connection, newest.last(added));
+}
+
 bool Fanout::has_room(const Connection& connection, uint32_t bytes) const {
     return connection.out.empty() || uint64_t{connection.out.bytes_queued()} + bytes <=
                                          context_.live->queues.send_bytes_max;
@@ -213,10 +240,12 @@ bool Fanout::has_room(const Connection& connection, uint32_t bytes) const {
 
 bool Fanout::push(Connection& connection, Slice slice) {
     if (!context_.outbox.send(connection, slice)) {
-        context_.counters.dropped_exhausted.add();
+        drop(*mqtt_of(connection).session, Drop::exhausted, {});
         return false;
     }
     context_.counters.publishes_sent.add();
+    MR_PROBE(packet_out, context_.self(), &connection,
+             static_cast<uint8_t>(mqtt::PacketType::publish), slice.length);
     return true;
 }
 
@@ -247,11 +276,11 @@ void Fanout::send_at_most_once(Connection& connection, const Delivery& delivery)
     TopicAliases::Alias alias;
     const Frame frame = frame_for(connection, delivery, variant, alias);
     if (frame.slice.empty()) {
-        context_.counters.dropped_exhausted.add();
+        drop(*mqtt_of(connection).session, Drop::exhausted, message_->topic);
     } else if (frame.slice.length > mqtt_of(connection).maximum_packet_bytes()) {
-        context_.counters.dropped_too_large.add();
+        drop(*mqtt_of(connection).session, Drop::too_large, message_->topic);
     } else if (!has_room(connection, frame.slice.length)) {
-        context_.counters.dropped_slow_receiver.add();
+        drop(*mqtt_of(connection).session, Drop::slow_receiver, message_->topic);
     } else if (push(connection, frame.slice) && alias.number != 0) {
         mqtt_of(connection).limits->known_generations[alias.number - 1] = alias.generation;
     }
@@ -270,9 +299,9 @@ void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
     const bool others_wait =
         session.extras != nullptr &&
         (!session.extras->waiting.empty() || session.extras->inflight.unsent_count() > 0);
-    if (others_wait || !window_open(session) || !has_room(connection, 0) ||
-        delivery.subscription_ids.size() > 1) {
-        wait(session, delivery);
+    const bool must_wait = others_wait || !window_open(session) || !has_room(connection, 0);
+    if (must_wait || delivery.subscription_ids.size() > 1) {
+        if (wait(session, delivery) && must_wait) note_waits(session);
         if (!others_wait) send_waiting(session);
         return;
     }
@@ -280,7 +309,7 @@ void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
     TopicAliases::Alias alias;
     const Frame frame = frame_for(connection, delivery, variant, alias);
     if (!frame.slice.empty() && frame.slice.length > mqtt_of(connection).maximum_packet_bytes()) {
-        context_.counters.dropped_too_large.add();
+        drop(session, Drop::too_large, message_->topic);
         return;
     }
     SessionExtras* extras = sessions_.try_extras(session);
@@ -298,7 +327,7 @@ void Fanout::send_acknowledged(Session& session, const Delivery& delivery) {
                               state, false,                 delivery.retain, false};
     if (!extras->inflight.push(context_.heap, entry)) {
         if (kept != nullptr) store_.release(*kept);
-        context_.counters.dropped_exhausted.add();
+        drop(session, Drop::exhausted, message_->topic);
         return;
     }
     if (!push(connection, frame.slice)) {
@@ -330,13 +359,14 @@ StoredMessage* Fanout::stored(const Delivery& delivery) {
     return stored_;
 }
 
-void Fanout::wait(Session& session, const Delivery& delivery) {
+// False: it was dropped.
+bool Fanout::wait(Session& session, const Delivery& delivery) {
     StoredMessage* message = stored(delivery);
     SessionExtras* extras = message == nullptr ? nullptr : sessions_.try_extras(session);
     if (extras == nullptr) {
         if (message != nullptr) store_.release(*message);
-        context_.counters.dropped_exhausted.add();
-        return;
+        drop(session, Drop::exhausted, message_->topic);
+        return false;
     }
     const QueueLimits& limits = context_.live->queues;
     const uint32_t id = delivery.subscription_ids.size() == 1 ? delivery.subscription_ids[0] : 0;
@@ -345,10 +375,14 @@ void Fanout::wait(Session& session, const Delivery& delivery) {
         !extras->waiting.push(context_.heap, {message, id, delivery.qos, delivery.retain})) {
         store_.release(*message);
         sessions_.drop_extras_if_unused(session);
-        context_.counters.dropped_queue_full.add();
-        return;
+        drop(session, Drop::queue_full, message_->topic);
+        return false;
     }
     context_.counters.waiting_messages.add();
+    if (session.is_traced) {
+        context_.tracer->on_message(session, TraceKind::queued, message_->topic, {});
+    }
+    return true;
 }
 
 }  // namespace millrace

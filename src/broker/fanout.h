@@ -84,6 +84,8 @@ private:
     void to_subscriber(const Subscriber& subscriber);
     bool is_excluded(const Subscriber& subscriber) const;
     void to_session(Session& session, const Delivery& delivery);
+    void to_receiver(Session& session, const Delivery& delivery);
+    [[gnu::noinline]] void to_traced(Session& session, const Delivery& delivery);
     void send_at_most_once(Connection& connection, const Delivery& delivery);
     void send_acknowledged(Session& session, const Delivery& delivery);
     Frame frame_for(Connection& connection, const Delivery& delivery, FrameVariant& variant,
@@ -91,7 +93,10 @@ private:
     bool push(Connection& connection, Slice slice);
     bool has_room(const Connection& connection, uint32_t bytes) const;
     bool window_open(const Session& session) const;
-    void wait(Session& session, const Delivery& delivery);
+    bool wait(Session& session, const Delivery& delivery);
+    enum class Drop : uint8_t { slow_receiver, queue_full, too_large, expired, exhausted };
+    [[gnu::cold]] void drop(const Session& session, Drop why, std::string_view topic);
+    void note_waits(const Session& session);
     StoredMessage* stored(const Delivery& delivery);
     bool send_one_waiting(Session& session, SessionExtras& extras);
     void resend(Session& session, InflightEntry& entry);

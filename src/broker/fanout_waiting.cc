@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/fanout.h"
+#include "broker/tracer.h"
 
 namespace millrace {
 
@@ -30,7 +31,7 @@ bool Fanout::send_one_waiting(Session& session, SessionExtras& extras) {
     const QueuedMessage next = extras.waiting.pop(context_.heap);
     context_.counters.waiting_messages.subtract();
     if (next.message->expired(context_.now)) {
-        context_.counters.dropped_expired.add();
+        drop(session, Drop::expired, next.message->read().topic);
         store_.release(*next.message);
         return true;
     }
@@ -49,13 +50,15 @@ bool Fanout::send_one_waiting(Session& session, SessionExtras& extras) {
     const InflightEntry entry{kept,  number.sequence, next.subscription_id, number.packet_id(),
                               state, false,           next.retain, false};
     if (slice.empty() || too_large || !extras.inflight.push(context_.heap, entry)) {
-        (too_large ? context_.counters.dropped_too_large : context_.counters.dropped_exhausted).add();
+        drop(session, too_large ? Drop::too_large : Drop::exhausted, message.topic);
         store_.release(*next.message);
         return true;
     }
     if (kept == nullptr) store_.release(*next.message);
     if (!push(connection, slice)) {
         finish(extras, *extras.inflight.find(number.packet_id()));
+    } else if (session.is_traced) {
+        context_.tracer->packet_out(connection, slice.bytes());
     }
     return true;
 }
@@ -80,7 +83,9 @@ void Fanout::resend(Session& session, InflightEntry& entry) {
     single.duplicate = true;
     const Slice slice = frames_.encode_single(message, single);
     if (!slice.empty() && slice.length <= mqtt_of(connection).maximum_packet_bytes()) {
-        push(connection, slice);
+        if (push(connection, slice) && session.is_traced) {
+            context_.tracer->packet_out(connection, slice.bytes());
+        }
     }
 }
 

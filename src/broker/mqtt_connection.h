@@ -10,7 +10,7 @@
 namespace millrace {
 
 // The kinds of TimerEntry that a shard's broker starts.
-enum class TimerKind : uint8_t { connection = 1, session = 2, system_topics = 3, drain = 4 };
+enum class TimerKind : uint8_t { connection = 1, session = 2, system_topics = 3, drain = 4, traces = 5 };
 
 // What an MQTT 5.0 client asked for beyond the defaults; exists only then.
 struct ClientLimits {

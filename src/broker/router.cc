@@ -1,5 +1,7 @@
 #include "broker/router.h"
 
+#include "broker/tracer.h"
+
 #include <algorithm>
 #include <bit>
 
@@ -123,6 +125,25 @@ void Router::on_deliver(uint32_t from, Bytes bytes) {
 }
 
 void Router::deliver_local(const Message& message, uint32_t routed_by) {
+    if (context_.publish_watch.is_due()) [[unlikely]] return deliver_watched(message, routed_by);
+    deliver_matched(message, routed_by);
+}
+
+// For a sample, or while a topic is traced.
+void Router::deliver_watched(const Message& message, uint32_t routed_by) {
+    const bool is_sample = context_.publish_watch.take(context_.random);
+    // A topic is counted where its home is: there each publish comes by once.
+    if (is_sample && routed_by == context_.self() && context_.top_lists != nullptr) {
+        context_.top_lists->on_sampled_publish(context_.now, message.topic_hash, message.topic);
+    }
+    const DeliveryMark before = DeliveryMark::of(context_.counters);
+    deliver_matched(message, routed_by);
+    if (context_.tracer != nullptr && context_.tracer->has_topics()) {
+        context_.tracer->on_delivered(message, before);
+    }
+}
+
+inline void Router::deliver_matched(const Message& message, uint32_t routed_by) {
     if (matched_.empty() && own_groups_.empty()) return;
     times_.note(message.received);
     fanout_.deliver(message, matched_, routed_by);

@@ -70,6 +70,8 @@ private:
     void match(const Message& message);
     void post_deliver(uint32_t to, const Message& message, bool groups_only);
     void deliver_local(const Message& message, uint32_t routed_by);
+    void deliver_watched(const Message& message, uint32_t routed_by);
+    void deliver_matched(const Message& message, uint32_t routed_by);
     void pass_on(const Message& message, SharedGroup& group);
     void send_retained(uint32_t to, uint32_t request, std::string_view filter);
     void acknowledge(uint32_t to, uint32_t request);

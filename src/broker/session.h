@@ -74,6 +74,7 @@ struct Session {
     uint16_t subscription_count = 0;
     uint16_t pending_count = 0;        // subscribes that wait for other shards
     bool is_moving : 1 = false;        // to another shard, or from one
+    bool is_traced : 1 = false;        // see tracer.h
     uint8_t client_id_bytes_high = 0;
     uint8_t client_id_bytes_low = 0;
 

@@ -53,12 +53,13 @@ struct Connection {
                                           // when it stopped being empty (outbox.h)
     uint16_t operations = 0;              // backend's: completions still to come
 
-    // Written by the layer above through Outbox.
+    // Written by the layer above, all but the last through Outbox.
     bool dirty : 1 = false;               // stands in the outbox's list
     bool close_when_sent : 1 = false;
     bool close_now : 1 = false;
     bool receive_paused : 1 = false;
     bool tell_when_drained : 1 = false;   // wants an Event::drained; cleared by it
+    bool is_traced : 1 = false;           // the layer above's own; the transport doesn't look at it
 
     // Backend's.
     bool sending : 1 = false;             // one send is in flight
