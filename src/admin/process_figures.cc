@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "runtime/process_memory.h"
+
 namespace millrace {
 namespace {
 
@@ -15,19 +17,6 @@ double seconds(clockid_t clock) {
     timespec now{};
     ::clock_gettime(clock, &now);
     return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
-
-void take_memory(ProcessFigures& figures) {
-    std::FILE* file = std::fopen("/proc/self/statm", "re");
-    if (file == nullptr) return;
-    uint64_t pages = 0;
-    uint64_t resident_pages = 0;
-    if (std::fscanf(file, "%" SCNu64 " %" SCNu64, &pages, &resident_pages) == 2) {
-        const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-        figures.virtual_bytes = pages * page_bytes;
-        figures.resident_bytes = resident_pages * page_bytes;
-    }
-    std::fclose(file);
 }
 
 uint64_t count_open_files() {
@@ -62,7 +51,9 @@ ProcessFigures ProcessFigures::take() {
     static const double start_time = read_start_time();
     ProcessFigures figures;
     figures.processor_seconds = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    take_memory(figures);
+    const ProcessMemory memory = read_process_memory();
+    figures.resident_bytes = memory.resident_bytes;
+    figures.virtual_bytes = memory.virtual_bytes;
     figures.open_files = count_open_files();
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) figures.open_files_max = limit.rlim_cur;

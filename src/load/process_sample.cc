@@ -1,22 +1,14 @@
 #include "load/process_sample.h"
 
 #include <charconv>
-#include <cstdio>
 #include <string>
 
 #include <unistd.h>
 
+#include "runtime/process_memory.h"
+
 namespace millrace {
 namespace {
-
-std::optional<std::string> read_text(const std::string& path) {
-    std::FILE* file = std::fopen(path.c_str(), "re");
-    if (file == nullptr) return std::nullopt;
-    std::string text(8'192, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), file));
-    std::fclose(file);
-    return text;
-}
 
 std::string_view skip_spaces(std::string_view text) {
     const size_t begin = text.find_first_not_of(" \t");
@@ -40,12 +32,6 @@ std::optional<uint64_t> number_at(std::string_view text) {
     return value;
 }
 
-std::optional<uint64_t> kilobytes_after(std::string_view status, std::string_view name) {
-    const size_t place = status.find(name);
-    if (place == std::string_view::npos) return std::nullopt;
-    return number_at(skip_spaces(status.substr(place + name.size())));
-}
-
 }  // namespace
 
 std::optional<ProcessorTicks> processor_ticks_of(std::string_view stat) {
@@ -66,25 +52,20 @@ std::optional<uint64_t> softirq_ticks_of(std::string_view stat) {
     return number_at(after_fields(stat.substr(0, stat.find('\n')), 7));
 }
 
-std::optional<uint64_t> memory_bytes_of(std::string_view status) {
-    const std::optional<uint64_t> resident = kilobytes_after(status, "\nVmRSS:");
-    if (!resident) return std::nullopt;
-    return (*resident + kilobytes_after(status, "\nHugetlbPages:").value_or(0)) * 1'024;
-}
-
 std::optional<ProcessSample> ProcessSample::take(uint32_t pid) {
     const std::string folder = "/proc/" + std::to_string(pid);
-    const std::optional<std::string> stat = read_text(folder + "/stat");
-    const std::optional<std::string> status = read_text(folder + "/status");
-    const std::optional<std::string> machine = read_text("/proc/stat");
+    const std::optional<std::string> stat = read_proc_file(folder + "/stat");
+    const std::optional<std::string> status = read_proc_file(folder + "/status");
+    const std::optional<std::string> machine = read_proc_file("/proc/stat");
     if (!stat || !status || !machine) return std::nullopt;
     const std::optional<ProcessorTicks> ticks = processor_ticks_of(*stat);
-    const std::optional<uint64_t> memory = memory_bytes_of(*status);
+    const std::optional<ProcessMemory> memory = parse_process_memory(*status);
     const std::optional<uint64_t> softirq = softirq_ticks_of(*machine);
     if (!ticks || !memory || !softirq) return std::nullopt;
     const double ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
     return ProcessSample{static_cast<double>(ticks->user) / ticks_per_second,
-                         static_cast<double>(ticks->system) / ticks_per_second, *memory,
+                         static_cast<double>(ticks->system) / ticks_per_second,
+                         memory->resident_bytes + memory->huge_page_bytes,
                          static_cast<double>(*softirq) / ticks_per_second};
 }
 

@@ -29,7 +29,5 @@ struct ProcessorTicks {
 std::optional<ProcessorTicks> processor_ticks_of(std::string_view stat);
 // The time of all cores in softirqs, in ticks, of the text of /proc/stat (proc_stat(5)).
 std::optional<uint64_t> softirq_ticks_of(std::string_view stat);
-// VmRSS + HugetlbPages, in bytes, of the text of /proc/PID/status.
-std::optional<uint64_t> memory_bytes_of(std::string_view status);
 
 }  // namespace millrace

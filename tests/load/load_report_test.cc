@@ -181,9 +181,3 @@ TEST_CASE("load: the broker's processor time and the machine's softirqs stand ap
     CHECK(json.find("\"deliveries_per_server_cpu_s\":25.000,") != std::string::npos);
     CHECK(report.to_text().find("machine: 0.75 s in softirqs\n") != std::string::npos);
 }
-
-TEST_CASE("load: memory is what is resident and the huge pages") {
-    CHECK(memory_bytes_of("Name:\tx\nVmRSS:\t    100 kB\nHugetlbPages:\t 28 kB\n") == 131'072);
-    CHECK(memory_bytes_of("Name:\tx\nVmRSS:\t  1 kB\n") == 1'024);
-    CHECK(!memory_bytes_of("Name:\tx\n").has_value());
-}
