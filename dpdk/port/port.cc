@@ -29,6 +29,7 @@ public:
     Outcome<void> set_up();
     Outcome<std::unique_ptr<Link>> make_link(uint32_t shard, BlockPool& blocks) override;
     std::string describe() const override;
+    std::vector<PortBuffers> buffers() const override;
 
 private:
     Outcome<void> make_pools();
@@ -126,6 +127,24 @@ LinkFacts DevicePort::facts_of(uint32_t shard) const {
     }
     facts.name = describe();
     return facts;
+}
+
+std::vector<PortBuffers> DevicePort::buffers() const {
+    const auto sum = [](std::string_view name, const std::vector<Mempool>& pools) {
+        PortBuffers all{.name = name};
+        for (const Mempool& pool : pools) {
+            if (pool == nullptr) continue;
+            const uint64_t each = pool->header_size + pool->elt_size + pool->trailer_size;
+            // Not counting the caches would walk them; they hold some hundred.
+            const uint64_t in_use = pool->size - ::rte_mempool_ops_get_count(pool.get());
+            all.in_use += in_use;
+            all.in_use_bytes += in_use * each;
+            all.pool_bytes += pool->size * each;
+        }
+        return all;
+    };
+    return {sum("dpdk receive buffers", receive_pools_), sum("dpdk header buffers", header_pools_),
+            sum("dpdk payload buffers", payload_pools_)};
 }
 
 Outcome<std::unique_ptr<Link>> DevicePort::make_link(uint32_t shard, BlockPool& blocks) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -33,6 +34,14 @@ struct PortOptions {
     uint32_t copy_bytes_max = 128;            // payloads up to that go into the header's buffer
 };
 
+// Packet buffers of one use, over all queues or shards.
+struct PortBuffers {
+    std::string_view name;       // "dpdk receive buffers"
+    uint64_t in_use = 0;         // out of their pools, or in the cache of a thread
+    uint64_t in_use_bytes = 0;
+    uint64_t pool_bytes = 0;
+};
+
 class Port {
 public:
     static Outcome<std::unique_ptr<Port>> open(const PortOptions& options);
@@ -41,6 +50,8 @@ public:
     virtual Outcome<std::unique_ptr<Link>> make_link(uint32_t shard, BlockPool& blocks) = 0;
     // The device, what it takes off us; for the start-up line.
     virtual std::string describe() const = 0;
+    // Any thread, of about this moment.
+    virtual std::vector<PortBuffers> buffers() const = 0;
 };
 
 }  // namespace millrace

@@ -52,6 +52,11 @@ public:
     bool is_published() const { return tail_.load(std::memory_order_relaxed) == written_; }
     bool publish(Instant now);  // true when there was something new
     std::atomic<bool>& producer_waits() { return producer_waits_; }
+    // Any thread: what is published and wasn't taken, of about this moment.
+    uint64_t waiting_bytes() const {
+        const uint64_t head = head_.load(std::memory_order_acquire);  // first: tail is never behind
+        return tail_.load(std::memory_order_acquire) - head;
+    }
 
     // The consumer's side.
     Bytes front();                    // null data when empty

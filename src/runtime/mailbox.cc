@@ -31,6 +31,7 @@ Outcome<std::unique_ptr<MailMesh>> MailMesh::create(uint32_t shard_count, uint32
     }
     std::unique_ptr<MailMesh> mesh(new MailMesh);
     mesh->shard_count_ = shard_count;
+    mesh->ring_bytes_ = ring_bytes;
     mesh->sleeps_ = std::make_unique<Sleep[]>(shard_count);
     for (uint32_t shard = 0; shard < shard_count; ++shard) {
         Outcome<Waker> waker = Waker::create();
@@ -47,6 +48,17 @@ Outcome<std::unique_ptr<MailMesh>> MailMesh::create(uint32_t shard_count, uint32
         }
     }
     return mesh;
+}
+
+MailMesh::Rings MailMesh::rings() const {
+    Rings sum{};
+    for (const std::unique_ptr<MailRing>& ring : rings_) {
+        if (ring == nullptr) continue;
+        sum.count += 1;
+        sum.waiting_bytes += ring->waiting_bytes();
+        sum.bytes += ring_bytes_;
+    }
+    return sum;
 }
 
 // Only one of the senders that find the shard asleep wakes it.

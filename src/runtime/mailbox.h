@@ -44,6 +44,12 @@ public:
 
     uint32_t shard_count() const { return shard_count_; }
     uint32_t host_index() const { return shard_count_; }
+    struct Rings {
+        uint64_t count;
+        uint64_t waiting_bytes;  // published and not taken, of about this moment
+        uint64_t bytes;          // of all rings; touched as they fill
+    };
+    Rings rings() const;         // any thread
     Waker& waker(uint32_t shard) { return wakers_[shard]; }
 
 private:
@@ -57,6 +63,7 @@ private:
     void wake_if_asleep(uint32_t shard);
 
     uint32_t shard_count_ = 0;
+    uint32_t ring_bytes_ = 0;
     std::vector<std::unique_ptr<MailRing>> rings_;  // (shard_count + 1 senders) x shard_count,
                                                   // null from a shard to itself
     std::unique_ptr<Sleep[]> sleeps_;

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "port/memory_needed.h"
 #include "server/dpdk_config.h"
+#include "server/kernel_memory.h"
 
 namespace millrace {
 namespace {
@@ -17,13 +18,6 @@ using Kind = BudgetTerm::Kind;
 // Assumed where a text's length is up to the clients.
 constexpr uint32_t client_id_bytes = 24;
 constexpr uint32_t filter_text_bytes = 32;
-// The broker's end of an idle connection, measured on Linux 6.18 between 4,000 and 9,000 of them
-// (root: perf/memory.py --brokers millrace --shards 2 --low 4000 --high 9000): 3,829 of the socket
-// and its file, 898 of the ring's receive that waits on it.
-constexpr uint32_t kernel_socket_bytes = 4'727;
-constexpr uint32_t submission_entry_bytes = 64 + 4;  // and its index
-constexpr uint32_t completion_entry_bytes = 16;
-constexpr uint32_t provided_buffer_entry_bytes = 16;
 
 uint64_t saturating_product(uint64_t left, uint64_t right) {
     uint64_t product = 0;
