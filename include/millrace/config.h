@@ -148,6 +148,10 @@ struct AdminOptions {
                                               // at least 16 bytes; empty: no token is asked for
     uint32_t connections_max = 16;
     std::chrono::milliseconds timeout{5'000}; // from accept to the last byte of the answer
+    // A directory for what was known a while ago: a day's records, a file each. Made when its parent
+    // is there. Empty: nothing is kept. Without a listener nothing is written.
+    std::string history_dir;
+    std::chrono::seconds memory_interval{3'600};  // between two records of the memory; 0: none
 };
 
 enum class LogLevel : uint8_t { debug, info, warning, error };

@@ -31,6 +31,25 @@ constexpr std::string_view service_state_name(ServiceState state) {
     MR_UNREACHABLE();
 }
 
+// What the kernel holds for the server, outside of the process. Nullopt: not known, or nothing of
+// the kind.
+struct KernelMemory {
+    std::optional<uint64_t> socket_bytes_estimate;  // of open connections, with empty buffers
+    std::optional<uint64_t> rings_bytes_estimate;   // queues and tables of io_uring
+    // Of all TCP sockets of the host (/proc/net/sockstat): what they buffer.
+    std::optional<uint64_t> host_tcp_buffer_bytes;
+
+    bool operator==(const KernelMemory&) const = default;
+};
+
+// Memory of the process that is no single shard's: a line as the ledgers have them.
+struct SharedMemoryLine {
+    std::string_view name;
+    uint64_t objects;
+    uint64_t bytes;
+    uint64_t reserved_bytes;
+};
+
 class AdminSubject {
 public:
     virtual ~AdminSubject() = default;
@@ -40,6 +59,8 @@ public:
     virtual const std::vector<ShardFigures>& shards() const = 0;
     // Processor time of that shard's thread so far; empty before it runs.
     virtual std::optional<Duration> processor_time(uint32_t shard) const = 0;
+    virtual std::vector<SharedMemoryLine> shared_memory() const = 0;
+    virtual KernelMemory kernel_memory() const = 0;
     // What each shard may have at most.
     virtual uint64_t shard_memory_bytes_max() const = 0;
     virtual uint64_t shard_connections_max() const = 0;

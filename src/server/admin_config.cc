@@ -45,6 +45,12 @@ bool put_admin_token_file(Config& config, std::string_view text) {
     return text.size() < PATH_MAX && text.find('\0') == text.npos;
 }
 
+bool put_history_dir(Config& config, std::string_view text) {
+    config.admin.history_dir = text;
+    constexpr size_t name_bytes_max = 64;  // of the files in it
+    return text.size() + name_bytes_max < PATH_MAX && text.find('\0') == text.npos;
+}
+
 std::vector<std::string> admin_listen_texts(const Config& config) {
     std::vector<std::string> texts;
     for (const ListenAddress& address : config.admin.listen) texts.push_back(to_text(address));
@@ -67,6 +73,9 @@ std::optional<ConfigFault> find_admin_fault(const Config& config) {
     }
     if (Config scratch; !put_admin_token_file(scratch, admin.token_file)) {
         return fault_of("admin.token_file", quoted(admin.token_file));
+    }
+    if (Config scratch; !put_history_dir(scratch, admin.history_dir)) {
+        return fault_of("admin.history_dir", quoted(admin.history_dir));
     }
     for (const ListenAddress& address : admin.listen) {
         if (auto fault = address_fault(config, address)) return fault;

@@ -16,6 +16,7 @@ namespace millrace {
 // As ConfigKey::put and ConfigKey::texts.
 bool put_admin_listen(Config& config, std::string_view text);
 bool put_admin_token_file(Config& config, std::string_view text);
+bool put_history_dir(Config& config, std::string_view text);
 std::vector<std::string> admin_listen_texts(const Config& config);
 
 // 127.0.0.0/8 or ::1; also as ::ffff:127.0.0.1. No name is one.

@@ -344,6 +344,9 @@ constexpr std::array keys{
          [](const Config& config) { return Texts{config.admin.token_file}; }),
     integer<admin_part, &A::connections_max>("admin.connections_max", 1, 256),
     integer<admin_part, &A::timeout>("admin.timeout_ms", 100, 60'000),
+    text("admin.history_dir", "the path of a directory that the server may write", put_history_dir,
+         [](const Config& config) { return Texts{config.admin.history_dir}; }),
+    or_zero(integer<admin_part, &A::memory_interval>("admin.memory_interval_s", 60, 86'400)),
 
     live(text("log.level", "\"debug\", \"info\", \"warning\" or \"error\"", put_log_level,
               [](const Config& config) {

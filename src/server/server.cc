@@ -22,6 +22,7 @@
 #include "server/config_changes.h"
 #include "server/config_keys.h"
 #include "server/host_facts.h"
+#include "server/kernel_memory.h"
 #include "server/port_probe.h"
 #include "server/random_word.h"
 
@@ -84,6 +85,8 @@ private:
     std::optional<Duration> processor_time(uint32_t shard) const override {
         return shards_[shard]->clock.read();
     }
+    std::vector<SharedMemoryLine> shared_memory() const override;
+    KernelMemory kernel_memory() const override;
     uint64_t shard_memory_bytes_max() const override { return plan_.memory_bytes_each; }
     uint64_t shard_connections_max() const override { return plan_.connections_max_each; }
     std::string_view network() const override { return config_.net; }
@@ -237,6 +240,27 @@ std::optional<Error> ServerOfShards::start_admin() {
                  field("token", !config_.admin.token_file.empty()));
     }
     return std::nullopt;
+}
+
+std::vector<SharedMemoryLine> ServerOfShards::shared_memory() const {
+    const MailMesh::Rings rings = mesh_->rings();
+    std::vector<SharedMemoryLine> lines{
+        {"mail rings", rings.count, rings.waiting_bytes, rings.bytes}};
+    if (!is_dpdk()) return lines;
+    for (const PortBuffers& buffers : port_->buffers()) {
+        lines.push_back({buffers.name, buffers.in_use, buffers.in_use_bytes, buffers.pool_bytes});
+    }
+    return lines;
+}
+
+KernelMemory ServerOfShards::kernel_memory() const {
+    KernelMemory kernel;
+    if (is_dpdk()) return kernel;
+    kernel.socket_bytes_estimate = stats().connections * kernel_socket_bytes;
+    kernel.rings_bytes_estimate =
+        ring_bytes(config_.uring, plan_.connections_max_each) * plan_.count;
+    kernel.host_tcp_buffer_bytes = read_tcp_buffer_bytes();
+    return kernel;
 }
 
 ServiceState ServerOfShards::state() const {

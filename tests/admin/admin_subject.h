@@ -23,6 +23,10 @@ struct FakeSubject final : AdminSubject {
     std::optional<Duration> processor_time(uint32_t shard) const override {
         return shard == 0 ? std::optional(Duration::ms(1'500)) : std::nullopt;
     }
+    std::vector<SharedMemoryLine> shared_memory() const override {
+        return {{"mail rings", 2, 200, 300}};
+    }
+    KernelMemory kernel_memory() const override { return {.socket_bytes_estimate = 4'727}; }
     uint64_t shard_memory_bytes_max() const override { return 4'096; }
     uint64_t shard_connections_max() const override { return 77; }
     std::string_view network() const override { return "uring"; }

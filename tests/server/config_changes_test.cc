@@ -25,7 +25,8 @@ Config with_other_value(const ConfigKey& key) {
         {"dpdk.congestion", "reno"},      {"dpdk.capture_path", "a.pcap"},
         {"drain.server_reference", "b:1"}, {"log.level", "debug"},
         {"log.format", "json"},           {"admin.listen", "127.0.0.1:9"},
-        {"admin.token_file", "/run/token"}};
+        {"admin.token_file", "/run/token"},
+        {"admin.history_dir", "/run/history"}};
     Config config;
     if (key.get != nullptr) {
         const uint64_t value = key.get(config);
