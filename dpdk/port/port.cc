@@ -135,8 +135,7 @@ std::vector<PortBuffers> DevicePort::buffers() const {
         for (const Mempool& pool : pools) {
             if (pool == nullptr) continue;
             const uint64_t each = pool->header_size + pool->elt_size + pool->trailer_size;
-            // Not counting the caches would walk them; they hold some hundred.
-            const uint64_t in_use = pool->size - ::rte_mempool_ops_get_count(pool.get());
+            const uint64_t in_use = ::rte_mempool_in_use_count(pool.get());
             all.in_use += in_use;
             all.in_use_bytes += in_use * each;
             all.pool_bytes += pool->size * each;

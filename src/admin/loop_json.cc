@@ -67,6 +67,7 @@ std::string_view timer_name(uint8_t kind) {
     case TimerKind::session:       return "session";
     case TimerKind::system_topics: return "system_topics";
     case TimerKind::drain:         return "drain";
+    case TimerKind::traces:        return "traces";
     }
     return kind == 0 ? "shard" : "unknown";
 }

@@ -14,6 +14,8 @@ struct ApiSubject final : AdminSubject {
     ServiceState state() const override { return ServiceState::serving; }
     const std::vector<ShardFigures>& shards() const override { return figures; }
     std::optional<Duration> processor_time(uint32_t) const override { return Duration::ms(1'500); }
+    std::vector<SharedMemoryLine> shared_memory() const override { return {}; }
+    KernelMemory kernel_memory() const override { return {}; }
     uint64_t shard_memory_bytes_max() const override { return 4'096; }
     uint64_t shard_connections_max() const override { return 77; }
     std::string_view network() const override { return "uring"; }

@@ -11,7 +11,7 @@ using namespace millrace;
 
 namespace {
 
-constexpr WallTime noon{Instant::at_ms(60'000), 1'764'500'000.5};
+constexpr WallTime loop_noon{Instant::at_ms(60'000), 1'764'500'000.5};
 
 }  // namespace
 
@@ -31,7 +31,7 @@ TEST_CASE("loop as JSON: a histogram has the counters that aren't empty, with in
 
 TEST_CASE("loop as JSON: before the first turn there's no stall") {
     const LoopFigures loop;
-    CHECK(loop_json(loop, noon) ==
+    CHECK(loop_json(loop, loop_noon) ==
           R"({"turns":0,"busy_turns":0,"sleeps":0,"busy_seconds":0.000000,)"
           R"("turn_us":{"count":0,"sum":0,"max":0,"buckets":[]},)"
           R"("events_per_turn":{"count":0,"sum":0,"max":0,"buckets":[]},)"
@@ -51,7 +51,7 @@ TEST_CASE("loop as JSON: stalls say when, how long, where and what") {
                                .phase = LoopPhase::flush});
     loop.longest_current.put({.length = Duration::us(100), .ended = Instant::at_ms(59'500),
                               .phase = LoopPhase::mail});
-    const std::string text = loop_json(loop, noon);
+    const std::string text = loop_json(loop, loop_noon);
     CHECK(text.starts_with(R"({"turns":7,"busy_turns":1,"sleeps":3,"busy_seconds":0.012346,)"));
     CHECK(text.ends_with(R"("longest_stall":{"us":12345,"time":1764499999.500,"phase":"events",)"
                          R"("what":"3 events, the last: received"},)"
