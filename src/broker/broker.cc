@@ -107,7 +107,7 @@ void Broker::on_event(const Event& event) {
         client.terms = terms_.join() & (TermsTable::count_max - 1);
         client.last_received_ms = now_ms();
         start_connection_timer(client);
-        MR_PROBE(accept, context_.self(), &connection);
+        MR_PROBE(accept, &connection);
         return;
     }
     case Event::Kind::connected:
@@ -207,7 +207,7 @@ bool Broker::on_packet(Connection& connection, Bytes packet) {
 
 bool Broker::on_connected_packet(Connection& connection, const mqtt::FixedHeader& header,
                                  Bytes body) {
-    MR_PROBE(packet_in, context_.self(), &connection, mqtt_of(connection).session->client_id().data(),
+    MR_PROBE(packet_in, &connection, mqtt_of(connection).session->client_id().data(),
              static_cast<uint8_t>(header.type), header.packet_bytes());
     switch (header.type) {
     case mqtt::PacketType::publish:

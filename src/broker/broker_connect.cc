@@ -22,7 +22,7 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
         return false;
     }
     client.version = connect->version;
-    MR_PROBE(packet_in, context_.self(), &connection, connect->client_id.data(),
+    MR_PROBE(packet_in, &connection, connect->client_id.data(),
              static_cast<uint8_t>(mqtt::PacketType::connect), packet.size());
     if (tracer_.has_clients()) tracer_.on_connect(connection, connect->client_id, packet);
     if (const mqtt::Reason reason = check_connect(terms_of(client), *connect); reason != mqtt::Reason::success) {

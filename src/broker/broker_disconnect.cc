@@ -72,7 +72,7 @@ void Broker::on_closed(Connection& connection) {
     } else if (client.state != MqttConnection::State::ended) {
         log_connection_closed(reason);
     }
-    MR_PROBE(close, context_.self(), &connection, reason.data());
+    MR_PROBE(close, &connection, reason.data());
     if (connection.is_traced) tracer_.on_closed(connection);
     if (client.state == MqttConnection::State::claiming) {
         claims_.at(client.claim_ticket).connection = nullptr;
@@ -114,7 +114,7 @@ void Broker::detach(Connection& connection, WillAction will, std::string_view re
         if (drain_ != nullptr) drain_->held.erase(&connection);
     }
     log_client_closed(session, reason);
-    MR_PROBE(client_gone, context_.self(), &connection, session.client_id().data(), reason.data());
+    MR_PROBE(client_gone, &connection, session.client_id().data(), reason.data());
     if (connection.is_traced) tracer_.note_closing(connection, reason);
     client.session = nullptr;
     client.state = MqttConnection::State::ended;

@@ -51,7 +51,7 @@ void Broker::begin_move(Session& session, const ClaimMail& claim) {
     context_.wheel.stop(session.extras->timer);
     sessions_.drop_will(session);  // the client has come back in time
     requests_.forget(session);
-    session.is_moving = true;
+    session.set_moving(true);
     session.extras->move =
         new SessionMove{++last_move_, claim.claimant, claim.ticket, ~uint64_t{0}};
     departing_.emplace(last_move_, &session);
@@ -84,7 +84,7 @@ void Broker::on_move_state(uint32_t from, Bytes bytes) {
         claim.arriving = nullptr;
     }
     if (claim.arriving != nullptr) {
-        claim.arriving->is_moving = true;
+        claim.arriving->set_moving(true);
         claim.arriving->extras->move = new SessionMove{mail.move, context_.self(), mail.ticket, 0};
         if (tracer_.has_clients()) tracer_.on_session(*claim.arriving);
         restore_state(*claim.arriving, rest);
@@ -222,7 +222,7 @@ void Broker::finish_arrival(uint32_t ticket) {
     if (!claim.has_rest || claim.markers < context_.shard_count()) return;
     Session* session = claim.arriving;
     if (session != nullptr) {
-        session->is_moving = false;
+        session->set_moving(false);
         delete session->extras->move;
         session->extras->move = nullptr;
         // Nobody to attach it to any more: it waits for its client like any other.

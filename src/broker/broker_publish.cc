@@ -162,7 +162,7 @@ Bytes Broker::take_short_pubacks(Connection& connection, Bytes bytes) {
     Session& session = *client.session;
     bool is_any_finished = false;
     while (const uint16_t packet_id = mqtt::short_puback_id(bytes)) {
-        MR_PROBE(packet_in, context_.self(), &connection, session.client_id().data(),
+        MR_PROBE(packet_in, &connection, session.client_id().data(),
                  static_cast<uint8_t>(mqtt::PacketType::puback), mqtt::short_ack_bytes);
         bytes = bytes.subspan(mqtt::short_ack_bytes);
         is_any_finished |=

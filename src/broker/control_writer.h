@@ -67,7 +67,7 @@ private:
         if (room.empty()) return false;
         ByteWriter out(room.first(bytes));
         write(out);
-        MR_PROBE(packet_out, context_.self(), &connection, room[0] >> 4, bytes);
+        MR_PROBE(packet_out, &connection, room[0] >> 4, bytes);
         if (connection.is_traced) context_.tracer->packet_out(connection, room.first(bytes));
         return context_.outbox.send(connection, stream_.commit(bytes));
     }

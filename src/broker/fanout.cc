@@ -46,7 +46,7 @@ void Fanout::to_filter(const Filter& filter) {
     constexpr uint32_t connection_ahead = 6;
     const Subscriber* subscribers = filter.subscribers.begin();
     const uint32_t count = filter.subscribers.count();
-    MR_PROBE(publish_matched, context_.self(), message_->topic.data(), message_->topic.size(), count);
+    MR_PROBE(publish_matched, message_->topic.data(), message_->topic.size(), count);
     for (uint32_t index = 0; index < count; ++index) {
         if (index + session_ahead < count) {
             __builtin_prefetch(subscribers[index + session_ahead].session);
@@ -195,14 +195,7 @@ void Fanout::deliver_direct(const Message& message, std::span<Session* const> re
 }
 
 void Fanout::to_session(Session& session, const Delivery& delivery) {
-    // One look at both.
-    if (session.is_moving | session.is_traced) {
-        if (session.is_moving && routed_by_ != any_shard &&
-            !session.extras->move->is_served_by(routed_by_)) {
-            return;
-        }
-        if (session.is_traced) return to_traced(session, delivery);
-    }
+    if (session.is_special) [[unlikely]] return to_special(session, delivery);
     to_receiver(session, delivery);
 }
 
@@ -218,9 +211,14 @@ inline void Fanout::to_receiver(Session& session, const Delivery& delivery) {
     }
 }
 
-// As to_session(), and tells of the bytes that this added to the receiver's ring, however they got
-// there: those of one packet, beside what told of itself.
-void Fanout::to_traced(Session& session, const Delivery& delivery) {
+// One that moves, or is traced. Tells the trace of the bytes that this added to the receiver's ring,
+// however they got there: those of one packet, beside what told of itself.
+void Fanout::to_special(Session& session, const Delivery& delivery) {
+    if (session.is_moving && routed_by_ != any_shard &&
+        !session.extras->move->is_served_by(routed_by_)) {
+        return;
+    }
+    if (!session.is_traced) return to_receiver(session, delivery);
     const Connection* connection = session.connection;
     const uint64_t bytes_before = connection == nullptr ? 0 : connection->out.bytes_queued();
     const uint64_t told_before = context_.tracer->bytes_out();
@@ -244,7 +242,7 @@ bool Fanout::push(Connection& connection, Slice slice) {
         return false;
     }
     context_.counters.publishes_sent.add();
-    MR_PROBE(packet_out, context_.self(), &connection,
+    MR_PROBE(packet_out, &connection,
              static_cast<uint8_t>(mqtt::PacketType::publish), slice.length);
     return true;
 }

@@ -85,7 +85,7 @@ private:
     bool is_excluded(const Subscriber& subscriber) const;
     void to_session(Session& session, const Delivery& delivery);
     void to_receiver(Session& session, const Delivery& delivery);
-    [[gnu::noinline]] void to_traced(Session& session, const Delivery& delivery);
+    [[gnu::noinline]] void to_special(Session& session, const Delivery& delivery);
     void send_at_most_once(Connection& connection, const Delivery& delivery);
     void send_acknowledged(Session& session, const Delivery& delivery);
     Frame frame_for(Connection& connection, const Delivery& delivery, FrameVariant& variant,

@@ -26,7 +26,7 @@ constexpr Fate fates[] = {
 void Fanout::drop(const Session& session, Drop why, std::string_view topic) {
     const Fate& fate = fates[static_cast<uint8_t>(why)];
     (context_.counters.*fate.counter).add();
-    MR_PROBE(drop, context_.self(), fate.name, session.client_id().data(), topic.data(),
+    MR_PROBE(drop, fate.name, session.client_id().data(), topic.data(),
              topic.size());
     if (fate.is_slow && context_.top_lists != nullptr) {
         context_.top_lists->on_trouble(context_.now, session.hash, session.client_id(),

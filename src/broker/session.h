@@ -75,6 +75,7 @@ struct Session {
     uint16_t pending_count = 0;        // subscribes that wait for other shards
     bool is_moving : 1 = false;        // to another shard, or from one
     bool is_traced : 1 = false;        // see tracer.h
+    bool is_special : 1 = false;       // one of them: a delivery looks at one bit
     uint8_t client_id_bytes_high = 0;
     uint8_t client_id_bytes_low = 0;
 
@@ -84,6 +85,14 @@ struct Session {
     // The id stands directly behind this struct's last field.
     std::string_view client_id() const {
         return {reinterpret_cast<const char*>(&client_id_bytes_low + 1), client_id_bytes()};
+    }
+    void set_moving(bool moving) {
+        is_moving = moving;
+        is_special = is_moving || is_traced;
+    }
+    void set_traced(bool traced) {
+        is_traced = traced;
+        is_special = is_moving || is_traced;
     }
     bool is_kept() const { return expiry_s != 0; }
     // What was sent with that identifier and is open. Null when there's none: it may be left over

@@ -58,14 +58,14 @@ void Tracer::refresh() {
 void Tracer::unmark_sessions() {
     for (const std::string& client_id : marked_) {
         Session* session = sessions_.find(context_.hash(client_id), client_id);
-        if (session != nullptr) session->is_traced = false;
+        if (session != nullptr) session->set_traced(false);
     }
     marked_.clear();
 }
 
 void Tracer::on_session(Session& session) {
     if (session.is_traced || mask_of_client(session.client_id()) == 0) return;
-    session.is_traced = true;
+    session.set_traced(true);
     marked_.emplace_back(session.client_id());
 }
 
