@@ -6,7 +6,9 @@
 #include "admin/api/own_page.h"
 #include "admin/api/publish_routes.h"
 #include "admin/api/server_routes.h"
+#include "admin/api/top_routes.h"
 #include "admin/api/topic_routes.h"
+#include "admin/api/trace_routes.h"
 #include "admin/metrics.h"
 #include "admin/token.h"
 #include "base/json_line.h"
@@ -19,6 +21,8 @@ AdminRequests::AdminRequests(AdminSubject& subject, std::string token, HealthChe
     routes_.add(client_routes(subject));
     routes_.add(topic_routes(subject));
     routes_.add(publish_routes(subject));
+    routes_.add(top_routes(subject));
+    routes_.add(trace_routes(subject));
 }
 
 AdminRequests::Outlook AdminRequests::look(const AdminRequest& head) {

@@ -227,7 +227,7 @@ public:
         Mailbox mailbox(seat_.mesh, seat_.index);
         Broker broker({live.broker, seat_.heap, seat_.blocks, net_->outbox(), wheel, mailbox,
                        seat_.ledger, seat_.counters, seat_.pressure, system_topics, seat_.hash_key,
-                       seat_.seed, &seat_.delivery});
+                       seat_.seed, &seat_.delivery, monotonic_now});
         ShardApp<Net> app(*net_, broker, wheel, seat_, live);
         run_shard(*net_, app, mailbox, wheel, app.idle(),
                   LoopWatch(seat_.loop, monotonic_now(), processor_ticks()));
