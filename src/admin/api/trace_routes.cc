@@ -8,7 +8,6 @@
 #include "admin/api/cursor.h"
 #include "admin/api/shard_work.h"
 #include "admin/api/trace_desk.h"
-#include "admin/api/wall_time.h"
 #include "base/json_line.h"
 #include "broker/inspect/top.h"
 #include "codec/mqtt/topic_name.h"
@@ -86,8 +85,9 @@ ApiResult<TraceDesk::Wish> read_wish(const JsonBody& body) {
 
 class Traces {
 public:
-    explicit Traces(AdminSubject& subject)
-        : subject_(subject), desk_(static_cast<uint32_t>(subject.shards().size())) {}
+    Traces(AdminSubject& subject, WallTime (*clock)())
+        : subject_(subject), clock_(clock),
+          desk_(static_cast<uint32_t>(subject.shards().size())) {}
 
     ApiResult<AdminResponse> start(const ApiCall& call) {
         auto wish = read_wish(call.body());
@@ -144,8 +144,8 @@ public:
     }
 
 private:
-    static TraceDesk::Moment moment() {
-        const WallTime now = WallTime::now();
+    TraceDesk::Moment moment() const {
+        const WallTime now = clock_();
         return {now.monotonic, now.wall_s};
     }
     static std::optional<uint32_t> id_of(const ApiCall& call) {
@@ -167,14 +167,15 @@ private:
     }
 
     AdminSubject& subject_;
+    WallTime (*const clock_)();
     TraceDesk desk_;
     std::mutex changing_;   // lists reach every shard in the order in which they were made
 };
 
 }  // namespace
 
-std::vector<Route> trace_routes(AdminSubject& subject) {
-    const auto traces = std::make_shared<Traces>(subject);
+std::vector<Route> trace_routes(AdminSubject& subject, WallTime (*clock)()) {
+    const auto traces = std::make_shared<Traces>(subject, clock);
     std::vector<Route> routes;
     routes.push_back({"POST", "/api/v1/traces", {},
                       {"client_id", "topic", "seconds", "payload_bytes_max"},

@@ -4,10 +4,11 @@
 #pragma once
 
 #include "admin/api/routes.h"
+#include "admin/api/wall_time.h"
 #include "admin/subject.h"
 
 namespace millrace {
 
-std::vector<Route> trace_routes(AdminSubject& subject);
+std::vector<Route> trace_routes(AdminSubject& subject, WallTime (*clock)() = WallTime::now);
 
 }  // namespace millrace
