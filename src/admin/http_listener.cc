@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <memory>
 #include <mutex>
@@ -283,6 +284,7 @@ void HttpListener::begin(Exchange& exchange, const char* method) {
     request.content_type = header("Content-Type");
     request.if_none_match = header("If-None-Match");
     const std::string length = header("Content-Length");
+    std::from_chars(length.data(), length.data() + length.size(), request.body_bytes);
     request.has_body = (!length.empty() && length != "0") || !header("Transfer-Encoding").empty();
     exchange.outlook = requests_.look(request);
     if (exchange.outlook.response) {

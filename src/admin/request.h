@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,7 @@ struct AdminRequest {
     std::string if_none_match;
     std::string body;
     bool has_body = false;      // known before it's read
+    uint64_t body_bytes = 0;    // likewise; 0: it comes in chunks, or there is none
 };
 
 struct AdminResponse {

@@ -36,6 +36,11 @@ AdminRequests::Outlook AdminRequests::look(const AdminRequest& head) {
     }
     const auto route = routes_.find(head);
     if (!route) return {error_response(route.error())};
+    if (head.body_bytes > ApiRoutes::body_bytes_read_max) {
+        return {error_response({ApiFault::too_large, "body",
+                                fmt::format("the longest body has {} bytes",
+                                            ApiRoutes::body_bytes_max), {}})};
+    }
     const bool takes_body = (*route)->method == "POST";
     return {std::nullopt, takes_body ? ApiRoutes::body_bytes_max : 0, (*route)->time_max, *route};
 }

@@ -150,8 +150,9 @@ TEST_CASE("api: what isn't asked rightly is refused, and the place is named") {
         {"/api/v1/clients?cursor=1.0.0.", "400 invalid_argument query cursor"},
         {"/api/v1/clients?cursor=0.x.0.", "400 invalid_argument query cursor"},
         {"/api/v1/clients?cursor=0.11111111111111111.0.", "400 invalid_argument query cursor"},
-        {"/api/v1/clients?prefix=%ff", "400 invalid_argument query"},
-        {"/api/v1/clients?prefix=%0", "400 invalid_argument query"},
+        {"/api/v1/clients?prefix=%ff", "400 invalid_argument query prefix"},
+        {"/api/v1/clients?prefix=%0", "400 invalid_argument query prefix"},
+        {"/api/v1/clients?%ff=a", "400 invalid_argument query"},
         {"/api/v1/clients/%00", "400 invalid_argument path"},
         {"/api/v1/clients/%zz", "400 invalid_argument path"},
         {"/api/v1/topics?kind=any", "400 invalid_argument query kind"},
@@ -202,6 +203,17 @@ TEST_CASE("api: what isn't asked rightly is refused, and the place is named") {
     AdminRequest with_body = get("/api/v1/clients");
     with_body.body = "{}";
     CHECK(fault_of(api(with_body)) == "413 too_large body");
+}
+
+TEST_CASE("api: nobody waits for a body that is far too long") {
+    Api api;
+    AdminRequest request = post("/api/v1/publish", "");
+    request.body_bytes = ApiRoutes::body_bytes_read_max;
+    CHECK_FALSE(api.requests.look(request).response);
+    request.body_bytes = ApiRoutes::body_bytes_read_max + 1;
+    const auto response = api.requests.look(request).response;
+    REQUIRE(response);
+    CHECK(fault_of(*response) == "413 too_large body");
 }
 
 TEST_CASE("api: pages of others in a browser of this host may not ask") {

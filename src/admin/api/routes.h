@@ -68,6 +68,9 @@ struct Route {
 class ApiRoutes {
 public:
     static constexpr size_t body_bytes_max = 1024 * 1024;
+    // One that is too long is read to its end, so that its sender comes to read why it's refused; but
+    // not when it says that it's longer than that.
+    static constexpr uint64_t body_bytes_read_max = 16 * body_bytes_max;
 
     void add(std::vector<Route> routes);
 

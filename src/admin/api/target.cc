@@ -51,8 +51,8 @@ std::optional<std::string> decode(std::string_view text, Part part) {
     return out;
 }
 
-tl::unexpected<ApiError> broken(const char* where) {
-    return refuse(ApiFault::invalid_argument, where,
+tl::unexpected<ApiError> broken(std::string where) {
+    return refuse(ApiFault::invalid_argument, std::move(where),
                   "not percent-encoded UTF-8 (RFC 3986, 2.1) without U+0000");
 }
 
@@ -86,7 +86,8 @@ ApiResult<ApiTarget> parse_target(std::string_view text) {
         if (value.empty()) continue;
         auto name = decode(cut(value, '='), Part::query);
         auto decoded = decode(value, Part::query);
-        if (!name || !decoded) return broken("query");
+        if (!name) return broken("query");
+        if (!decoded) return broken(fmt::format("query {}", name->substr(0, 100)));
         if (target.query.size() == parameters_max) {
             return refuse(ApiFault::invalid_argument, "query",
                           fmt::format("over {} parameters", parameters_max));
