@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "admin/api/client_routes.h"
+#include "admin/api/document_routes.h"
 #include "admin/api/own_page.h"
 #include "admin/api/publish_routes.h"
 #include "admin/api/server_routes.h"
@@ -23,6 +24,7 @@ AdminRequests::AdminRequests(AdminSubject& subject, std::string token, HealthChe
     routes_.add(publish_routes(subject));
     routes_.add(top_routes(subject));
     routes_.add(trace_routes(subject));
+    routes_.add(document_routes());
 }
 
 AdminRequests::Outlook AdminRequests::look(const AdminRequest& head) {
