@@ -1,6 +1,7 @@
 """The API's document (src/admin/openapi.json), read: its operations, and its schemas in the form that
 jsonschema checks."""
 
+import copy
 import json
 import os
 import re
@@ -88,6 +89,20 @@ class Document:
                            for path, methods in root["paths"].items()
                            for method, entry in methods.items() if method in METHODS]
 
+    def without(self, operations, members):
+        """What a server has that lacks some operations, by id, and members: (place, name)."""
+        out = Document(copy.deepcopy(self.root))
+        out.operations = [one for one in out.operations if one.id not in operations]
+        for place, name in members:
+            schema = out.root["components"]["schemas"]
+            for key, part in enumerate(place.split(".")):
+                schema = schema[part] if key == 0 else schema["properties"][part]
+            schema["required"].remove(name)
+        return out
+
+    def paths(self):
+        return list(dict.fromkeys(one.path for one in self.operations))
+
     def resolve(self, reference):
         """What a $ref means; KeyError when nothing does."""
         if not reference.startswith("#/"):
@@ -113,7 +128,7 @@ class Document:
 
     def allowed_methods(self, path):
         """As the header Allow has them: who answers GET answers HEAD."""
-        methods = {one.upper() for one in self.root["paths"][path] if one in METHODS}
+        methods = {one.method for one in self.operations if one.path == path}
         return methods | ({"HEAD"} if "GET" in methods else set())
 
     def error_code(self, status):

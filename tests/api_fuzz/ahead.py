@@ -1,0 +1,12 @@
+"""What the document is ahead of: operations that no server has yet. Whoever adds their routes takes them
+out here; test_server.py fails as long as one of them is served."""
+
+OPERATIONS = {
+    "getDashboard", "getDashboardFile", "listHotTopics", "listSlowReceivers", "getMemory",
+    "listMemorySnapshots", "takeMemorySnapshot", "getMemorySnapshot", "diffMemory",
+    "takePprofProfile", "listProfiles", "takeProfile", "getProfile", "getProfileFlame",
+    "listProfileFunctions", "compareProfiles", "startTrace", "listTraces", "listTraceEvents",
+    "endTrace", "listEvents"}
+# Members of answers that are to come: (schema, member).
+MEMBERS = {("Shard", "loop"), ("Shard", "delivery_us"), ("Shard.connections", "active"),
+           ("Shard.connections", "idle")}
