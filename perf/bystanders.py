@@ -14,15 +14,16 @@ UNTIL_END_OF_INPUT = '"$@" </dev/null & cat >/dev/null; kill $!; wait'
 
 
 class Bystanders:
-    """`count` of them at `broker` while the context lasts."""
+    """`count` of them at `broker` while the context lasts; `shards` of the generator hold them, each
+    as many as a process may have open files."""
 
-    def __init__(self, options, broker, count):
+    def __init__(self, options, broker, count, shards=1):
         self.count, self.process = count, None
         if count == 0:
             return
         arguments = ["load", "connect", "--host", broker.host, "--port", broker.port,
                      "--connections", count, "--duration", 600, "--keep-alive", 600,
-                     "--client-id-prefix", "bystander", "--json", "--quiet",
+                     "--client-id-prefix", "bystander", "--json", "--quiet", "--shards", shards,
                      *generator.sources(options)]
         shell = ["sh", "-c", UNTIL_END_OF_INPUT, "bystanders"]
         if options.far:
