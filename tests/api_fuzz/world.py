@@ -32,7 +32,8 @@ class ApiTest(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory(prefix="api-fuzz-")
         cls.addClassCleanup(cls.folder.cleanup)
         cls.port = free_port()
-        admin = dict({"listen": ["127.0.0.1:%d" % cls.port]}, **cls.admin)
+        admin = dict({"listen": ["127.0.0.1:%d" % cls.port], "history_dir": cls.folder.name},
+                     **cls.admin)
         cls.broker = BrokerProcess({"admin": admin})
         cls.addClassCleanup(cls.end_broker)
         cls.client = http_requests.Client(cls.port, headers=cls.headers)
