@@ -10,7 +10,9 @@
 #include "admin/api/top_routes.h"
 #include "admin/api/topic_routes.h"
 #include "admin/api/trace_routes.h"
+#include "admin/dashboard_files.h"
 #include "admin/metrics.h"
+#include "admin/static_files.h"
 #include "admin/token.h"
 #include "base/json_line.h"
 
@@ -28,6 +30,7 @@ AdminRequests::AdminRequests(AdminSubject& subject, std::string token, HealthChe
 }
 
 AdminRequests::Outlook AdminRequests::look(const AdminRequest& head) {
+    if (auto response = answer_static(head, dashboard_files())) return {std::move(response)};
     if (!token_.empty() && !carries_token(head.authorization, token_)) {
         return {error_response({ApiFault::unauthorized, "header Authorization",
                                 "the token of admin.token_file is wanted: Bearer TOKEN", {}})};

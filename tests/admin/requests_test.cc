@@ -1,4 +1,5 @@
 // What is answered to which request, whatever its text is.
+#include "admin/dashboard_files.h"
 #include "admin/requests.h"
 
 #include <doctest/doctest.h>
@@ -66,7 +67,7 @@ TEST_CASE("requests: it is ready while it serves, and says its state otherwise")
 TEST_CASE("requests: other paths, methods and bodies are refused as JSON") {
     FakeSubject subject;
     for (const std::string_view path :
-         {"/", "/metrics/", "/Metrics", "//metrics", "/../etc/passwd"}) {
+         {"/metrics/", "/Metrics", "//metrics", "/../etc/passwd"}) {
         CAPTURE(path);
         const AdminResponse response = answer_to(subject, {.target = std::string(path)});
         CHECK(response.status == 404);
@@ -90,6 +91,9 @@ TEST_CASE("requests: without the token nothing is told, not even which paths the
                   .status == 401);
     }
     CHECK(subject.questions == 0);
+    // The page that asks its reader for the token.
+    CHECK(answer_to(subject, {.target = "/"}, token).status == (dashboard_files().empty() ? 503 : 200));
+    CHECK(answer_to(subject, {.target = "/assets/nothing"}, token).status == 404);
     const std::string right = "Bearer " + token;
     CHECK(answer_to(subject, {.target = "/metrics", .authorization = right}, token).status == 200);
     CHECK(answer_to(subject, {.target = "/nothing", .authorization = right}, token).status == 404);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 import unittest
@@ -225,6 +226,20 @@ class TokenTest(AdminTest):
             self.assertEqual(self.ask(path, Authorization="Basic " + TOKEN)[0], 401)
         for path in ("/metrics", "/healthz", "/readyz"):
             self.assertEqual(self.ask(path, Authorization="Bearer " + TOKEN)[0], 200)
+
+    def test_the_dashboard_s_files_need_none(self):
+        status, headers, page = self.ask("/")
+        if status == 503:
+            self.assertIn("this build has no dashboard", page)
+            return
+        self.assertEqual((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+        self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+        for path in ["/"] + ["/" + one for one in re.findall(r'="(assets/[^"]+)"', page)]:
+            status, headers, body = self.ask(path)
+            self.assertEqual((status, int(headers["Content-Length"])), (200, len(body.encode())))
+            status, headers, body = self.ask(path, **{"If-None-Match": headers["ETag"]})
+            self.assertEqual((status, body), (304, ""))
 
 
 class HostileTest(AdminTest):

@@ -103,7 +103,7 @@ export class ClientsView extends View {
     } },
     element("label", {}, "id starts with ", this.prefix),
     element("label", {}, element("span", { class: "hidden" }, "which "), this.connected),
-    element("button", {}, "Look up"));
+    element("button", { id: "client-search" }, "Look up"));
     this.connected.addEventListener("change", () => this.search());
     this.detailName = element("h2", { id: "client-name" });
     this.detailFacts = element("dl", { class: "facts" });
