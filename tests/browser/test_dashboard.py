@@ -1,0 +1,241 @@
+"""The page agrees with the API and with the load, and shows what was planted: a slow receiver, a leak, a
+hot topic, and clients with hostile names."""
+
+import json
+import re
+import subprocess
+import urllib.parse
+
+import mqtt_wire as mqtt
+from broker_process import settings
+from dashboard_case import DashboardTest
+from page import DESKTOP, PHONE, wait_until
+
+VIEWS = ("overview", "shards", "memory", "cpu", "clients", "log", "trace", "publish")
+SUBSCRIBERS, RATE, MESSAGES = 300, 50, 200
+
+SCRIPT = '<script>document.title = "owned"</script>'
+MARKUP = '<img src=x onerror="document.title=\'owned\'">'
+BACKWARDS = "invoice-\u202egnp.exe"
+LONG = "long-" + "x" * 1000
+PATH = "a/../b?c=d#e%2f&f g+h"
+SHOWN = {SCRIPT: SCRIPT, MARKUP: MARKUP, BACKWARDS: "invoice-\\u{202e}gnp.exe", LONG: LONG,
+         PATH: PATH}
+
+
+def bytes_of(text):
+    """1536 of "+1.50 KiB"."""
+    number, unit = re.fullmatch(r"([+-]?[\d.]+) (B|KiB|MiB|GiB)", text).groups()
+    return float(number) * 1024 ** ("B", "KiB", "MiB", "GiB").index(unit)
+
+
+class FiguresTest(DashboardTest):
+    def shown_totals(self):
+        """(received, sent) of the tiles, once both are there."""
+        totals = [self.page.number(self.page.tile(name)[1]) for name in ("received", "sent")]
+        return None if None in totals else tuple(totals)
+
+    def api_totals(self):
+        return self.total("messages", "received"), self.total("messages", "sent")
+
+    def test_the_page_agrees_with_the_api_and_with_the_load(self):
+        self.page.go("overview")
+        wait_until("totals are shown", self.shown_totals)
+        before = self.api_totals()
+        command = [settings.executable, "load", "fanout", "--port", str(self.broker.port),
+                   "--subscribers", str(SUBSCRIBERS), "--publishers", "1", "--rate", str(RATE),
+                   "--messages", str(MESSAGES), "--json", "--quiet"]
+        load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            wait_until("all of the load's connections are shown",
+                       lambda: self.page.number(self.page.tile("connections")[0]) == SUBSCRIBERS + 1)
+            self.assertEqual(self.total("connections", "connected"), SUBSCRIBERS + 1)
+            wait_until("a delivery rate is shown",
+                       lambda: re.fullmatch(r"[1-9].*/s", self.page.tile("sent")[0]))
+            wait_until("a latency is shown",
+                       lambda: re.fullmatch(r".+ (µs|ms|s)", self.page.tile("latency")[0]))
+            self.page.screenshot("load-overview")
+            report = json.loads(load.communicate()[0])
+        finally:
+            load.kill()
+            load.wait()
+        self.assertTrue(report["ok"], report)
+        published = report["warmup_published_count"] + report["published_count"]
+        wanted = (before[0] + published, before[1] + published * SUBSCRIBERS)
+        self.assertEqual(self.api_totals(), wanted)
+        wait_until("the page has the totals %s" % (wanted,), lambda: self.shown_totals() == wanted)
+        wait_until("all have gone",
+                   lambda: self.page.number(self.page.tile("connections")[0]) == 0)
+
+    def test_each_shard_s_row_is_its_own(self):
+        for index in range(20):
+            self.crowd.join("row-%d" % index)
+        self.page.go("shards")
+        shards = self.api("shards")["shards"]
+        wanted = [[str(one["shard"]), str(one["connections"]["connected"])] for one in shards]
+        wait_until("the rows say %s" % wanted, lambda:
+                   [row[:2] for row in self.page.rows("#shard-connections")] == wanted)
+        self.assertEqual(len(self.page.rows("#shard-loop")), settings.shards)
+
+
+class PlantedTest(DashboardTest):
+    def test_a_slow_receiver_is_found_and_its_name_is_text(self):
+        self.crowd.join(MARKUP, "flood", is_reading=False, receive_buffer=4096)
+        self.crowd.join("quick", "flood")
+        sender = self.crowd.join("flooder")
+        self.page.go("overview")
+
+        def found():
+            for _ in range(50):
+                sender.send(mqtt.publish("flood", b"x" * 32_768))
+            return self.page.row("#slow-receivers", MARKUP)
+        row = wait_until("the slow receiver is on the page", found)
+        self.assertGreater(self.page.number(row[1]), 0)
+        self.assertEqual(self.page.rows("#slow-receivers")[0][0], MARKUP)
+        self.assertIsNone(self.page.row("#slow-receivers", "quick"))
+        wait_until("drops are shown", lambda: self.page.number(self.page.tile("dropped")[1]))
+        self.page.screenshot("slow-receiver")
+
+    def test_a_hot_topic_is_found(self):
+        topic = "hot/<b>bold</b>"
+        self.crowd.join("hot-reader", "hot/#")
+        sender = self.crowd.join("hot-sender")
+        self.page.go("overview")
+        for index in range(200):
+            sender.send(mqtt.publish("cold/%d" % index, b"x"))
+
+        def found():
+            sender.send(b"".join(mqtt.publish(topic, b"x") for _ in range(500)))
+            return self.page.row("#hot-topics", topic)
+        wait_until("the hot topic is on the page", found)
+        wait_until("it's among the first two",  # the flood of another test may be one
+                   lambda: found() and topic in [row[0] for row in self.page.rows("#hot-topics")[:2]])
+        self.page.screenshot("hot-topic")
+
+    def test_what_grew_between_two_moments_is_named(self):
+        self.page.go("memory")
+        self.page.click("#memory-take")
+        wait_until("a snapshot can be chosen", lambda: self.page.text("#memory-from option"))
+        sender = self.crowd.join("leaker")
+        for index in range(3000):
+            sender.send(mqtt.publish("leak/%d" % index, b"x" * 400, retain=True))
+        wait_until("they are retained",
+                   lambda: sum(one["retained_messages"] for one in self.api("shards")["shards"]) >= 3000)
+        grown = wait_until("the page names retained messages as what grew most", lambda: re.match(
+            r"(\S*retained\S*|blocks|payload\S*) grew most", self.page.text("#memory-summary")))
+        rows = self.page.rows("#memory-growth")
+        self.assertEqual(rows[0][0], grown.group(1))
+        self.assertGreater(bytes_of(rows[0][1]), 100_000)
+        self.assertIn("retained", " ".join(row[0] for row in rows))
+        self.page.screenshot("leak")
+
+    def test_hostile_names_are_text(self):
+        for name in SHOWN:
+            if name != MARKUP:  # another test's
+                self.crowd.join(name, "names/" + name.replace("#", "").replace("+", ""))
+        self.page.go("clients")
+        for name, shown in SHOWN.items():
+            if name == MARKUP:
+                continue
+            self.page.type("#client-prefix", name[:6])
+            self.page.click("#client-search")
+            wait_until("%s is in the table" % shown[:40],
+                       lambda shown=shown: self.page.row("#clients", shown))
+            self.assertEqual(self.page.driver.title, "Clients · millrace")
+        self.page.screenshot("hostile-names")
+        self.look_at_one(PATH)
+
+    def look_at_one(self, name):
+        """Its page, its subscription, and its end."""
+        self.page.driver.execute_script("location.hash = 'clients/' + encodeURIComponent(arguments[0])",
+                                        name)
+        wait_until("its subscription is shown", lambda: self.page.rows("#client-subscriptions")[0][0]
+                   .startswith("names/a/"))
+        self.assertEqual(self.page.text("#client-name"), SHOWN[name])
+        self.page.screenshot("client")
+        self.page.click("#client-kick")
+        self.page.click("dialog button[value=no]")
+        wait_until("nothing is asked any more", lambda: self.page.text("dialog") is None)
+        self.assertEqual(self.client_connected(name), True)
+        self.page.click("#client-kick")
+        self.page.click("dialog button[value=yes]")
+        wait_until("it's disconnected", lambda: not self.client_connected(name))
+
+    def client_connected(self, name):
+        status, text = self.request("/api/v1/clients/" + urllib.parse.quote(name, safe=""))
+        return status == 200 and json.loads(text)["connected"]
+
+
+class ViewsTest(DashboardTest):
+    def test_every_view_fits_desktop_and_phone_in_both_schemes(self):
+        self.crowd.join("a-reader", "a/#")
+        self.crowd.join("b" * 300, "b/#")
+        for size, name in ((DESKTOP, "desktop"), (PHONE, "phone"), ((360, 640), "small")):
+            for scheme in ("light", "dark"):
+                self.page.look(size, scheme)
+                for view in VIEWS:
+                    self.page.go(view)
+                    content, window = self.page.widths()
+                    self.assertLessEqual(content, window, "%s on a %s" % (view, name))
+                    if name != "small":
+                        self.page.screenshot("%s-%s-%s" % (view, name, scheme))
+        self.page.look(DESKTOP, "light")
+
+    def test_the_log_comes_by_itself(self):
+        self.page.go("log")
+        wait_until("lines of the log are shown", lambda: self.page.text("#log li"))
+
+    def test_a_client_is_traced(self):
+        traced = self.crowd.join("traced", "t/#")
+        self.page.go("trace/traced")
+        self.page.click("#trace-start")
+        wait_until("it runs", lambda: "Follows traced" in self.page.text("#trace-status"))
+        traced.send(mqtt.publish("t/<i>", b"x"))
+        wait_until("its message is shown", lambda: "t/<i>" in (self.page.text("#trace") or ""))
+        self.page.screenshot("trace")
+        self.page.click("#trace-stop")
+        wait_until("it ended", lambda: "Stopped" in self.page.text("#trace-status"))
+
+    def test_a_profile_is_taken_and_drawn(self):
+        self.page.go("cpu")
+        self.page.choose("#profile-seconds", "2")
+        self.page.click("#profile-take")
+        wait_until("a profile is listed and drawn",
+                   lambda: self.page.row("#profiles", self.page.rows("#profiles")[0][0]) and
+                   (self.page.text(".flame .frame") or "").startswith("all"))
+        self.page.screenshot("profile")
+
+    def test_a_message_is_published(self):
+        reader = self.crowd.join("publish-reader", "from/page", is_reading=False)
+        self.page.go("publish")
+        self.page.type("#publish-form input[name=topic]", "from/page")
+        self.page.type("#publish-form textarea", "hello")
+        self.page.click("#publish-form button")
+        got = reader.receive(30)
+        self.assertEqual((got.topic, got.payload), ("from/page", b"hello"))
+        self.page.type("#publish-form input[name=topic]", "from/#")
+        self.page.click("#publish-form button")
+        wait_until("the refusal is shown",
+                   lambda: "invalid_argument" in self.page.text("#publish-form + .notice"))
+
+
+class TokenTest(DashboardTest):
+    token = "a-token-of-more-than-16-bytes"
+
+    def enter(self, token):
+        self.page.type("#token", token)
+        self.page.click("#token-dialog button")
+
+    def test_a_token_is_asked_for_and_a_server_that_goes_is_missed(self):
+        self.enter("not-the-token-at-all")
+        wait_until("it was the wrong one", lambda: "didn't take" in (self.page.text("#token-dialog") or ""))
+        self.page.screenshot("token")
+        self.enter(self.token)
+        wait_until("the page is filled", lambda: self.page.text("#state") == "serving")
+        self.assertIsNone(self.page.text("#token-dialog"))
+        self.assertFalse(self.page.driver.find_element("id", "banner").is_displayed())
+        type(self).stop_broker()
+        type(self).broker = None
+        self.page.find("#banner")
+        self.assertRegex(self.page.text("#banner"), r"^No answer since \d\d:\d\d:\d\d: ")
+        self.page.screenshot("no-answer")
