@@ -1,5 +1,5 @@
 // The dashboard's files over HTTP: what is there, what isn't, and what a browser is told beside them.
-#include <doctest.h>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <set>

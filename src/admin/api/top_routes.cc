@@ -69,7 +69,7 @@ ApiResult<AdminResponse> hot_topics(AdminSubject& subject, const ApiCall& call) 
     JsonLine line;
     line.add_decimal("since", WallTime::now().of(merged->since));
     line.add_text("sampled", fmt::format("1 of {}", sampled_one_of));
-    line.add("topics", "[" + rows + "]");
+    line.add("topics", fmt::format("[{}]", rows));
     return json_response(line.object());
 }
 
@@ -111,7 +111,7 @@ ApiResult<AdminResponse> slow_receivers(AdminSubject& subject, const ApiCall& ca
     }
     JsonLine line;
     line.add_decimal("since", WallTime::now().of(merged->since));
-    line.add("receivers", "[" + rows + "]");
+    line.add("receivers", fmt::format("[{}]", rows));
     return json_response(line.object());
 }
 
