@@ -4,6 +4,7 @@
 
 #include "admin/api/client_routes.h"
 #include "admin/api/document_routes.h"
+#include "admin/api/event_routes.h"
 #include "admin/api/own_page.h"
 #include "admin/api/publish_routes.h"
 #include "admin/api/server_routes.h"
@@ -26,6 +27,7 @@ AdminRequests::AdminRequests(AdminSubject& subject, std::string token, HealthChe
     routes_.add(publish_routes(subject));
     routes_.add(top_routes(subject));
     routes_.add(trace_routes(subject));
+    routes_.add(event_routes());
     routes_.add(document_routes());
 }
 

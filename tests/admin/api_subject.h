@@ -47,7 +47,10 @@ struct ApiSubject final : AdminSubject {
     BrokerFixture shard;
     TransportCounters transport;
     TaskQueue tasks;
-    std::vector<ShardFigures> figures{{&shard.counters, &transport, &shard.ledger}};
+    LoopFigures loop;
+    DurationHistogram delivery;
+    std::vector<ShardFigures> figures{
+        {&shard.counters, &transport, &shard.ledger, &loop, &delivery}};
     bool is_hanging = false;
     std::optional<Error> publish_error;
     std::vector<Published> published;

@@ -8,6 +8,7 @@
 
 #include "admin/api/cursor.h"
 #include "api_subject.h"
+#include "base/log.h"
 
 using namespace millrace;
 using namespace millrace::test;
@@ -128,10 +129,40 @@ TEST_CASE("api: the shards' figures have what the shards count") {
     api.subject.shard.connect("phone");
     const AdminResponse response = api(get("/api/v1/shards"));
     CHECK(response.status == 200);
-    CHECK(response.body.find("\"shard\":0,\"connections\":{\"connected\":1,") != std::string::npos);
+    CHECK(response.body.find("\"shard\":0,\"connections\":{\"connected\":1,\"active\":0,"
+                             "\"idle\":1,") != std::string::npos);
     CHECK(response.body.find("\"cpu_seconds\":1.500000,") != std::string::npos);
     const AdminResponse server = api(get("/api/v1/server"));
     CHECK(server.body.find("\"network\":\"uring\",\"state\":\"serving\",") != std::string::npos);
+}
+
+TEST_CASE("api: a shard's loop and deliveries stand beside its counters") {
+    Api api;
+    api.subject.loop.turn.add(20'000);
+    api.subject.delivery.add(7'000);
+    const std::string body = api(get("/api/v1/shards")).body;
+    CHECK(body.find("\"loop\":{\"turns\":0,\"busy_turns\":1,") != std::string::npos);
+    CHECK(body.find("\"longest_stall\":null") != std::string::npos);
+    CHECK(body.find("\"delivery_us\":{\"count\":1,\"sum\":7,\"max\":7,\"buckets\":[[7,1]]}}]}") !=
+          std::string::npos);
+}
+
+TEST_CASE("api: the log's last lines are there while the listener wants them") {
+    Api api;
+    const LogKeeping keeping(log_ring);
+    log_file_descriptor = -1;
+    const uint64_t before = log_ring.last_number();
+    log_info("client closed", field("client", "a\n"));
+    log_file_descriptor = 2;
+    const AdminResponse response =
+        api(get("/api/v1/events?limit=5&after=" + std::to_string(before)));
+    CHECK(response.status == 200);
+    CHECK(response.body.find("\"level\":\"info\",\"message\":\"client closed\",\"fields\":{"
+                             "\"client\":\"a\\u000a\"}}],\"next\":" +
+                             std::to_string(before + 1) + ",\"lost\":0}\n") != std::string::npos);
+    CHECK(fault_of(api(get("/api/v1/events?after=-1"))) == "400 invalid_argument query after");
+    CHECK(fault_of(api(get("/api/v1/events?limit=0"))) == "400 invalid_argument query limit");
+    CHECK(fault_of(api(get("/api/v1/events?cursor=1"))) == "400 invalid_argument query cursor");
 }
 
 TEST_CASE("api: what isn't asked rightly is refused, and the place is named") {

@@ -140,7 +140,6 @@ TEST_CASE("api document: what stands in it is served") {
         "GET /api/v1/traces",
         "GET /api/v1/traces/{id}/events",
         "DELETE /api/v1/traces/{id}",
-        "GET /api/v1/events",
     };
     ApiSubject subject;
     const AdminRequests requests(subject, "");

@@ -1,7 +1,8 @@
 #include "admin/api/server_routes.h"
 
-#include <chrono>
+#include <algorithm>
 
+#include "admin/loop_json.h"
 #include "admin/process_figures.h"
 #include "base/json_line.h"
 #include "millrace/version.h"
@@ -9,17 +10,16 @@
 namespace millrace {
 namespace {
 
-// Seconds since the epoch.
-double now_seconds() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration<double>(now).count();
-}
-
 std::string connections_json(const ShardFigures& shard) {
     const BrokerCounters& broker = *shard.broker;
     const TransportCounters& transport = *shard.transport;
     JsonLine line;
-    line.add("connected", broker.connections.read());
+    const uint64_t connected = broker.connections.read();
+    // Read at two moments, so one may be past the other.
+    const uint64_t active = std::min(connected, broker.connections_active.read());
+    line.add("connected", connected);
+    line.add("active", active);
+    line.add("idle", connected - active);
     line.add("sockets_accepted", transport.accepted.read());
     line.add("sockets_closed", transport.closed.read());
     line.add("accept_failures", transport.accept_failures.read());
@@ -62,7 +62,7 @@ std::string memory_json(const Ledger& ledger) {
     return line.object();
 }
 
-std::string shard_json(const AdminSubject& subject, uint32_t index) {
+std::string shard_json(const AdminSubject& subject, uint32_t index, const WallTime& now) {
     const ShardFigures& shard = subject.shards()[index];
     const BrokerCounters& broker = *shard.broker;
     JsonLine bytes;
@@ -83,6 +83,8 @@ std::string shard_json(const AdminSubject& subject, uint32_t index) {
     const Duration cpu = subject.processor_time(index).value_or(Duration::ns(0));
     line.add_decimal("cpu_seconds", static_cast<double>(cpu.nanoseconds) / 1e9, 6);
     line.add("memory", memory_json(*shard.ledger));
+    line.add("loop", loop_json(*shard.loop, now));
+    line.add("delivery_us", delivery_json(*shard.delivery));
     return line.object();
 }
 
@@ -92,7 +94,7 @@ AdminResponse server(const AdminSubject& subject) {
     line.add_text("network", subject.network());
     line.add_text("state", service_state_name(subject.state()));
     line.add_decimal("started", ProcessFigures::take().start_time_seconds);
-    line.add_decimal("time", now_seconds());
+    line.add_decimal("time", WallTime::now().epoch_seconds);
     line.add("shards", subject.shards().size());
     line.add("connections_max_each", subject.shard_connections_max());
     line.add("memory_bytes_max_each", subject.shard_memory_bytes_max());
@@ -100,13 +102,14 @@ AdminResponse server(const AdminSubject& subject) {
 }
 
 AdminResponse shards(const AdminSubject& subject) {
+    const WallTime now = WallTime::now();
     std::string list;
     for (uint32_t index = 0; index < subject.shards().size(); ++index) {
         if (index > 0) list += ',';
-        list += shard_json(subject, index);
+        list += shard_json(subject, index, now);
     }
     JsonLine line;
-    line.add_decimal("time", now_seconds());
+    line.add_decimal("time", now.epoch_seconds);
     line.add("shards", "[" + list + "]");
     return json_response(line.object());
 }
