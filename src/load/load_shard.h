@@ -68,9 +68,10 @@ public:
     LoadShard& operator=(const LoadShard&) = delete;
 
     // For run_shard.
-    void begin_turn(Instant now) {
+    bool begin_turn(Instant now) {
         now_ = now;
         outbox_.begin_turn(now);
+        return false;
     }
     void on_event(const Event& event);
     void on_mail(uint32_t from, Bytes mail);

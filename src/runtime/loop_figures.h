@@ -14,7 +14,7 @@ namespace millrace {
 struct LoopFigures {
     Counter turns;                  // all, those that only looked for work included
     Counter sleeps;                 // times when the network waited
-    DurationHistogram turn;         // of busy turns: those with an event, a mail or a timer
+    DurationHistogram turn;         // of busy turns: those with an event, a mail, a timer or admin work
     CountHistogram events;          // of turns that had any
     CountHistogram mails;           // likewise
     StallBox longest;               // since the start

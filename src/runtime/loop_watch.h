@@ -29,7 +29,7 @@ public:
         const Duration length = end - began_;
         figures_.turns.add();
         if (waited) figures_.sleeps.add();
-        if ((events_ | mails_ | timers_) != 0) {
+        if ((events_ | mails_ | timers_ | admin_) != 0) {
             figures_.turn.add(static_cast<uint64_t>(length.nanoseconds));
             if (events_ != 0) figures_.events.add(events_);
             if (mails_ != 0) figures_.mails.add(mails_);
@@ -55,7 +55,10 @@ public:
         timer_kind_ = kind;
         done_[static_cast<size_t>(LoopPhase::timers)] = ticks;
     }
-    void admin_done(uint64_t ticks) { done_[static_cast<size_t>(LoopPhase::admin)] = ticks; }
+    void admin_done(uint64_t ticks) {
+        admin_ = 1;
+        done_[static_cast<size_t>(LoopPhase::admin)] = ticks;
+    }
 
 private:
     static constexpr size_t timed_count = 4;  // the phases but the last, which has the rest
@@ -64,6 +67,7 @@ private:
         events_ = 0;
         mails_ = 0;
         timers_ = 0;
+        admin_ = 0;
         done_.fill(ticks);
         began_ticks_ = ticks;
     }
@@ -121,6 +125,7 @@ private:
     uint32_t events_ = 0;
     uint32_t mails_ = 0;
     uint32_t timers_ = 0;
+    uint32_t admin_ = 0;
     uint8_t event_kind_ = 0;
     uint8_t mail_kind_ = 0;
     uint8_t timer_kind_ = 0;

@@ -7,7 +7,7 @@
 //             void on_timer(TimerEntry&)             one expired timer
 //             void end_turn(Instant now)             before the flush
 //             void turn_ended(Instant end)           the network took all of the turn's output
-//             void begin_turn(Instant now)
+//             bool begin_turn(Instant now)           true: it has worked for the admin side
 //             bool finished() const                  true: leave the loop
 #pragma once
 
@@ -48,7 +48,7 @@ void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const Id
         const Instant end = std::min(waited_since, now);
         watch.turn_ended(end, waited_since != Instant::never(), now, Clock::ticks());
         app.turn_ended(end);
-        app.begin_turn(now);
+        if (app.begin_turn(now)) watch.admin_done(Clock::ticks());
         for (const auto& event : events) app.on_event(event);
         if (!events.empty()) {
             watch.events_done(static_cast<uint32_t>(events.size()),

@@ -14,11 +14,12 @@
 
 namespace millrace {
 
+// In their order.
 enum class LoopPhase : uint8_t {
-    events,  // of the network, and what the application does at the beginning of a turn
+    admin,   // work that the admin side gave, and what else stands at the beginning of such a turn
+    events,  // of the network; without admin work the turn's beginning, too
     mail,    // of other shards
     timers,
-    admin,   // work that the admin side gave
     flush,   // the end: mail and output go out, and the network works until it may wait
 };
 

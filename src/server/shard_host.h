@@ -87,32 +87,16 @@ public:
     // The loop reads it anew each turn.
     const IdleOptions& idle() const { return idle_; }
 
-    void begin_turn(Instant now) {
+    bool begin_turn(Instant now) {
         now_ = now;
         if (const LiveSettings& newest = board_.newest(); &newest != live_) adopt(newest);
         broker_.begin_turn(now);
         answer_pulse();
         if (state_requests_.load(std::memory_order_relaxed) != states_logged_) log_state();
-        if (!tasks_.empty()) tasks_.run_step(broker_);
-        if (is_closing_) return;
-        const ShardOrder order = order_.load(std::memory_order_acquire);
-        if (order == ShardOrder::serve) return;
-        if (!is_listening_stopped_) net_.stop_listening();
-        is_listening_stopped_ = true;
-        if (order == ShardOrder::drain && !have_all_shed(now)) return;
-        if (!is_stopping_) {
-            is_stopping_ = true;
-            last_mail_ = now;
-            drain_ = Duration::ms(live_->broker.timeouts.drain.count());
-            drained_by_ = now + drain_;
-        }
-        // What was accepted is still on its way between shards: goes out before the goodbye.
-        if (now - last_mail_ < mail_quiet && now + drain_ / 2 < drained_by_) {
-            wheel_.start(quiet_timer_, last_mail_ + mail_quiet);
-            return;
-        }
-        is_closing_ = true;
-        broker_.begin_shutdown();
+        const bool has_tasks = !tasks_.empty();
+        if (has_tasks) tasks_.run_step(broker_);
+        if (!is_closing_) follow_order(now);
+        return has_tasks;
     }
     void on_event(const Event& event) { broker_.on_event(event); }
     void on_mail(uint32_t from, Bytes mail) {
@@ -140,6 +124,27 @@ public:
     }
 
 private:
+    // Goes on from serving to draining to stopping, as it's told.
+    void follow_order(Instant now) {
+        const ShardOrder order = order_.load(std::memory_order_acquire);
+        if (order == ShardOrder::serve) return;
+        if (!is_listening_stopped_) net_.stop_listening();
+        is_listening_stopped_ = true;
+        if (order == ShardOrder::drain && !have_all_shed(now)) return;
+        if (!is_stopping_) {
+            is_stopping_ = true;
+            last_mail_ = now;
+            drain_ = Duration::ms(live_->broker.timeouts.drain.count());
+            drained_by_ = now + drain_;
+        }
+        // What was accepted is still on its way between shards: goes out before the goodbye.
+        if (now - last_mail_ < mail_quiet && now + drain_ / 2 < drained_by_) {
+            wheel_.start(quiet_timer_, last_mail_ + mail_quiet);
+            return;
+        }
+        is_closing_ = true;
+        broker_.begin_shutdown();
+    }
     // This shard serves as a home of topics until the last client of any shard has gone.
     bool have_all_shed(Instant now) {
         if (!is_shedding_) broker_.begin_drain(drain_rate_.load(std::memory_order_relaxed));

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <deque>
-#include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -32,6 +32,7 @@ struct Turn {
     Duration event{};         // each
     Duration end{};           // end_turn
     Duration flush{};
+    Duration admin{};         // that begin_turn works for the admin side
 };
 
 struct Script {
@@ -61,12 +62,14 @@ struct FakeNet {
 
 struct FakeApp {
     Script& script;
-    std::function<void()> on_begin = [] {};
     Duration mail{};       // each
     Duration timer{};      // each
     std::vector<Instant> ends;
 
-    void begin_turn(Instant) { on_begin(); }
+    bool begin_turn(Instant) {
+        FakeClock::pass(script.at_hand.admin);
+        return script.at_hand.admin > Duration{};
+    }
     void on_event(const FakeEvent&) { FakeClock::pass(script.at_hand.event); }
     void on_mail(uint32_t, Bytes) { FakeClock::pass(mail); }
     void on_timer(TimerEntry&) { FakeClock::pass(timer); }
@@ -101,7 +104,7 @@ struct LoopFixture {
 
     Script script;
     FakeNet net{script, {}, Instant::never()};
-    FakeApp app{script, [] {}, {}, {}, {}};
+    FakeApp app{script, {}, {}, {}};
     std::unique_ptr<MailMesh> mesh;
     Mailbox mailbox;
     Mailbox other;
@@ -185,6 +188,9 @@ TEST_CASE("loop figures: each phase can be the longest") {
     CHECK(phase_of({.events = 1, .event = one}, one * 2) == LoopPhase::timers);
     CHECK(phase_of({.events = 1, .event = one, .flush = one * 2}, {}) == LoopPhase::flush);
     CHECK(phase_of({.events = 1, .event = one, .end = one * 2}, {}) == LoopPhase::flush);
+    CHECK(phase_of({.events = 1, .event = one, .admin = one * 2}, {}) == LoopPhase::admin);
+    CHECK(phase_of({.events = 1, .event = one * 3, .admin = one * 2}, {}) == LoopPhase::events);
+    CHECK(phase_of({.admin = one}, {}) == LoopPhase::admin);
 }
 
 TEST_CASE("loop figures: a longer wait after a stall doesn't change which phase it was") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -218,8 +219,7 @@ void UringTransport::enter(Instant wait_until) {
     waited_since_ = Instant::never();
     // A send is done, or waits for room, when the call that submits it returns; its completion is
     // there then, so that a wait would end at once. Only where none has come, time is spent on one.
-    if (sends_are_new_ && ring_->pending() != 0) {
-        sends_are_new_ = false;
+    if (std::exchange(sends_are_new_, false) && ring_->pending() != 0) {
         submit_and_wait({});
         if (ring_->ready() != 0) return;
     }
