@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/api/memory_routes.h"
 #include "admin/listen_socket.h"
 #include "admin/listener.h"
 #include "admin/requests.h"
@@ -52,6 +53,11 @@ public:
     ~HttpListener() override;
 
     std::optional<Error> open(const std::vector<ListenAddress>& addresses);
+    // Before the thread starts.
+    void add(std::unique_ptr<MemoryHistory> history) {
+        requests_.add(memory_routes(*history));
+        memory_history_ = std::move(history);
+    }
     void start_thread() {
         thread_ = std::thread([this] { run(); });
     }
@@ -87,7 +93,8 @@ private:
     const Duration timeout_;
     const Waker waker_;               // of the thread: `is_ending_` was set, or `done_` has some
     std::atomic<bool> is_ending_{false};  // release and acquire
-    AdminRequests requests_;
+    std::unique_ptr<MemoryHistory> memory_history_;
+    AdminRequests requests_;          // after what its routes ask
     std::vector<int> listeners_;
     std::vector<uint16_t> ports_;
     MHD_Daemon* daemon_ = nullptr;
@@ -377,6 +384,9 @@ Outcome<std::unique_ptr<AdminListener>> AdminListener::start(const AdminOptions&
     auto listener =
         std::make_unique<HttpListener>(options, subject, std::move(token), std::move(*waker));
     if (auto error = listener->open(options.listen)) return tl::unexpected<Error>(*error);
+    auto history = MemoryHistory::open(options, subject);
+    if (!history) return tl::unexpected<Error>(std::move(history.error()));
+    listener->add(std::move(*history));
     listener->start_thread();
     return listener;
 }

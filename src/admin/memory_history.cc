@@ -72,13 +72,4 @@ Outcome<MemorySnapshot> MemoryHistory::at(std::string_view id) const {
     return parse_memory_snapshot(*json);
 }
 
-Outcome<std::string> MemoryHistory::diff_json(std::string_view from, std::string_view to) const {
-    const Outcome<MemorySnapshot> old_one = at(from);
-    if (!old_one) return tl::unexpected<Error>(old_one.error());
-    const Outcome<MemorySnapshot> new_one = at(to);
-    if (!new_one) return tl::unexpected<Error>(new_one.error());
-    return to_json(diff_memory(*old_one, *new_one),
-                   {std::string(from), old_one->time, std::string(to), new_one->time});
-}
-
 }  // namespace millrace

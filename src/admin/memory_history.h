@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "admin/history_ring.h"
-#include "admin/memory_diff.h"
 #include "admin/memory_snapshot.h"
 #include "admin/periodic.h"
 #include "millrace/config.h"
@@ -32,8 +31,6 @@ public:
     std::string list_json() const;
     // One of `id`'s, or of this moment: "now".
     Outcome<MemorySnapshot> at(std::string_view id) const;
-    // As JSON. `from` and `to` are ids, `to` may be "now".
-    Outcome<std::string> diff_json(std::string_view from, std::string_view to) const;
 
 private:
     MemoryHistory(const AdminOptions& options, const AdminSubject& subject)

@@ -22,6 +22,9 @@ public:
     AdminRequests(AdminSubject& subject, std::string token,
                   HealthCheck::Clock clock = HealthCheck::real_clock);
 
+    // More of the API, before the first request.
+    void add(std::vector<Route> routes) { routes_.add(std::move(routes)); }
+
     // What to do with a request whose head has come.
     struct Outlook {
         std::optional<AdminResponse> response;  // that's it: it needs no body and no wait

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "admin/memory_diff.h"
 #include "admin_subject.h"
 #include "own_folder.h"
 
@@ -32,16 +33,16 @@ TEST_CASE("memory history: what grew since a snapshot is named first") {
     const auto after = history->keep();
     REQUIRE(after);
     CHECK(before->id < after->id);
-    const auto diff = history->diff_json(before->id.text(), after->id.text());
-    REQUIRE_MESSAGE(diff, diff.error().message);
-    CHECK(diff->find(R"("classes":[{"class":"stored messages","objects":0,"bytes":5000,)") !=
-          std::string::npos);
-    CHECK(diff->find(R"("shards":[{"shard":1,"class":"stored messages",)") != std::string::npos);
+    const auto from = history->at(before->id.text());
+    const auto to = history->at(after->id.text());
+    REQUIRE(from);
+    REQUIRE(to);
+    const MemoryDiff diff = diff_memory(*from, *to);
+    REQUIRE(diff.classes.size() == 2);
+    CHECK(diff.classes[0] == MemoryChange{std::nullopt, "stored messages", 0, 5'000, 0});
+    CHECK(diff.shards[0] == MemoryChange{1, "stored messages", 0, 5'000, 0});
     subject.ledgers[1].line("stored messages").bytes.subtract(5'000);
-    const auto until_now = history->diff_json(after->id.text(), "now");
-    REQUIRE(until_now);
-    CHECK(until_now->find(R"("class":"stored messages","objects":0,"bytes":-5000,)") !=
-          std::string::npos);
+    CHECK(diff_memory(*to, *history->at("now")).classes[0].bytes == -5'000);
 }
 
 TEST_CASE("memory history: the list has what is kept, and how often") {
@@ -63,10 +64,10 @@ TEST_CASE("memory history: a broken file in the directory is an answer") {
     FakeSubject subject;
     const auto history = open_history(folder, subject);
     folder.write("20261130T120000Z.memory.json", "{\"time\":");
-    const auto diff = history->diff_json("20261130T120000Z", "now");
-    REQUIRE_FALSE(diff);
-    CHECK(diff.error().code == Errc::malformed);
-    const auto missing = history->diff_json("now", "20261130T120001Z");
+    const auto broken = history->at("20261130T120000Z");
+    REQUIRE_FALSE(broken);
+    CHECK(broken.error().code == Errc::malformed);
+    const auto missing = history->at("20261130T120001Z");
     REQUIRE_FALSE(missing);
     CHECK(missing.error().code == Errc::not_found);
 }
@@ -81,7 +82,7 @@ TEST_CASE("memory history: without a directory there's only now") {
     const auto record = (*history)->keep();
     REQUIRE_FALSE(record);
     CHECK(record.error().message == "nothing is kept: set admin.history_dir to a directory");
-    CHECK_FALSE((*history)->diff_json("20261130T120000Z", "now"));
+    CHECK_FALSE((*history)->at("20261130T120000Z"));
 }
 
 TEST_CASE("memory history: a directory that can't be used is refused") {
