@@ -11,7 +11,7 @@ grows with every byte received, whoever sends it. "warm" sends enough to touch a
 that the slope shows connections alone; "cold" doesn't.
 
 As root there is a third answer: what the kernel keeps for the broker's end, by /proc/slabinfo.
-`kernel_socket_bytes` of src/server/budget.cc comes from here.
+`kernel_socket_bytes` of src/server/kernel_memory.h comes from here.
 """
 
 import os

@@ -75,6 +75,6 @@ class Runbook(unittest.TestCase):
         self.assertIn("| 15000 connections | millrace io_uring | 290 / 290 / 291 |", report)
         self.assertIn("| 15000 connections | millrace io_uring | 10662 |", report)
         self.assertIn("| 15000 connections | millrace dpdk | 1793 / 1793 / 1794 |", report)
-        self.assertIn("kernel_socket_bytes = 4'727;", read("src", "server", "budget.cc"))
+        self.assertIn("kernel_socket_bytes = 4'727;", read("src", "server", "kernel_memory.h"))
         for figure in ("290", "10,662", "1,793", "4,727"):
             self.assertIn(figure, self.text)
