@@ -15,6 +15,7 @@ build_packages=(
     liburing-dev libmimalloc-dev libfmt-dev libexpected-dev libcli11-dev libtomlplusplus-dev
     libxxhash-dev doctest-dev
     libmicrohttpd-dev libsimdjson-dev  # the admin listener; without them the build leaves it out
+    libcurl4-openssl-dev  # commands that ask a running server; without it the build leaves them out
     libdpdk-dev  # the DPDK back end; without it the build leaves that out
     systemtap-sdt-dev  # static probes (sys/sdt.h); without it the build leaves those out
 )

@@ -125,6 +125,65 @@ void add_doctor(CLI::App& app, DoctorCommand& doctor) {
                "configured capacity.");
 }
 
+void add_target(CLI::App& app, remote::Target& target) {
+    app.add_option("--url", target.url, "the server's admin listener")
+        ->type_name("URL")
+        ->capture_default_str();
+    app.add_option("--token-file", target.token_file, "the file of its admin.token_file")
+        ->type_name("FILE");
+}
+
+void add_top(CLI::App& app, remote::TopCommand& top) {
+    add_target(app, top.target);
+    app.add_flag("--once", top.once, "print it once, after a second, and end")
+        ->disable_flag_override();
+    app.footer("Keys: q ends; n, c, i, o, d, p order the shards by number, connections, messages in "
+               "and out, dropped ones, processor time; s takes the next order.");
+}
+
+void add_trace(CLI::App& app, remote::TraceCommand& trace) {
+    add_target(app, trace.target);
+    CLI::Option* client = app.add_option("--client", trace.client_id, "what this client does")
+                              ->type_name("ID");
+    app.add_option("--topic", trace.topic, "what happens to messages of that topic, or filter")
+        ->type_name("FILTER")
+        ->excludes(client);
+    app.add_option("--seconds", trace.seconds, "how long; ctrl-C ends it sooner")
+        ->type_name("COUNT")
+        ->check(CLI::Range(1, 3'600))
+        ->capture_default_str();
+    app.add_option("--pcap", trace.pcap, "write the packets to a file for tools for networks, too")
+        ->type_name("FILE");
+}
+
+// One a thing that `millrace memory` does.
+struct MemoryTexts {
+    CLI::App* app = nullptr;
+    remote::MemoryCommand command;
+};
+
+void add_memory(CLI::App& memory, std::vector<std::unique_ptr<MemoryTexts>>& all) {
+    using What = remote::MemoryCommand::What;
+    memory.require_subcommand(0, 1);
+    const auto add = [&](What what, const char* name, const char* help) -> MemoryTexts& {
+        auto texts = std::make_unique<MemoryTexts>();
+        texts->command.what = what;
+        texts->app = memory.add_subcommand(name, help);
+        add_target(*texts->app, texts->command.target);
+        texts->app->add_flag("--json", texts->command.json, "the server's answer as it is")
+            ->disable_flag_override();
+        all.push_back(std::move(texts));
+        return *all.back();
+    };
+    add(What::list, "list", "the snapshots that the server keeps");
+    add(What::snapshot, "snapshot", "have one taken now, and print its id");
+    MemoryTexts& diff = add(What::diff, "diff", "what grew between two of them, by class");
+    diff.app->add_option("FROM", diff.command.from, "the id of a snapshot; none: the oldest");
+    diff.app->add_option("TO", diff.command.to, "another's; none: now");
+    diff.app->add_flag("--by-shard", diff.command.by_shard, "the shards' lines, not their sums")
+        ->disable_flag_override();
+}
+
 void add_load(CLI::App& load, std::vector<std::unique_ptr<LoadTexts>>& all) {
     load.require_subcommand(0, 1);
     for (const LoadModeName& mode : load_modes()) {
@@ -263,6 +322,16 @@ Outcome<CommandLine> parse(int argument_count, const char* const* arguments) {
     CLI::App* doctor_app =
         app.add_subcommand("doctor", "say what on this host hurts a server, and how to mend it");
     add_doctor(*doctor_app, doctor);
+    remote::TopCommand top;
+    CLI::App* top_app = app.add_subcommand("top", "a running server's figures, each second");
+    add_top(*top_app, top);
+    remote::TraceCommand trace;
+    CLI::App* trace_app =
+        app.add_subcommand("trace", "what a running server does with a client or a topic");
+    add_trace(*trace_app, trace);
+    std::vector<std::unique_ptr<MemoryTexts>> memory_texts;
+    CLI::App* memory = app.add_subcommand("memory", "say where a running server's memory goes");
+    add_memory(*memory, memory_texts);
     std::vector<std::unique_ptr<LoadTexts>> load_texts;
     CLI::App* load = app.add_subcommand("load", "put load on a broker and report");
     add_load(*load, load_texts);
@@ -275,13 +344,22 @@ Outcome<CommandLine> parse(int argument_count, const char* const* arguments) {
     } catch (const CLI::Error& error) {
         return tl::unexpected<Error>(usage_error(named_command(app), error.what()));
     }
-    for (const CLI::App* command : {static_cast<const CLI::App*>(&app),
-                                    static_cast<const CLI::App*>(load), &named_command(app)}) {
-        if (command == load && !load->parsed()) continue;
+    for (const CLI::App* command :
+         {static_cast<const CLI::App*>(&app), static_cast<const CLI::App*>(load),
+          static_cast<const CLI::App*>(memory), &named_command(app)}) {
+        if ((command == load || command == memory) && !command->parsed()) continue;
         if (auto error = find_misuse(*command)) return tl::unexpected<Error>(std::move(*error));
     }
     if (serve->parsed()) return serve_command(*serve, serve_texts);
     if (doctor_app->parsed()) return CommandLine{std::move(doctor)};
+    if (top_app->parsed()) return CommandLine{std::move(top)};
+    if (trace_app->parsed()) {
+        if (trace.client_id || trace.topic) return CommandLine{std::move(trace)};
+        return tl::unexpected<Error>(usage_error(*trace_app, "--client or --topic is wanted"));
+    }
+    for (const auto& texts : memory_texts) {
+        if (texts->app->parsed()) return CommandLine{std::move(texts->command)};
+    }
     for (const auto& texts : load_texts) {
         if (texts->app->parsed()) return load_command(*texts);
     }

@@ -13,6 +13,9 @@
 #include "server/config_file.h"
 #include "server/doctor/doctor.h"
 #include "server/load_command.h"
+#include "server/remote/memory_command.h"
+#include "server/remote/top_command.h"
+#include "server/remote/trace_command.h"
 
 namespace millrace {
 
@@ -36,7 +39,9 @@ struct DoctorCommand {
 };
 
 struct CommandLine {
-    std::variant<PrintCommand, ServeCommand, DoctorCommand, LoadRequest> command;
+    std::variant<PrintCommand, ServeCommand, DoctorCommand, remote::MemoryCommand,
+                 remote::TopCommand, remote::TraceCommand, LoadRequest>
+        command;
 };
 
 // The error is one line that names the option, its value and what is accepted; main prints it and

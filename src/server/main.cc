@@ -48,6 +48,15 @@ int run(int argument_count, const char* const* arguments) {
     if (const auto* command = std::get_if<DoctorCommand>(&line->command)) {
         return to_int(examine(*command));
     }
+    if (const auto* command = std::get_if<remote::MemoryCommand>(&line->command)) {
+        return to_int(remote::run_memory(*command));
+    }
+    if (const auto* command = std::get_if<remote::TopCommand>(&line->command)) {
+        return to_int(remote::run_top(*command));
+    }
+    if (const auto* command = std::get_if<remote::TraceCommand>(&line->command)) {
+        return to_int(remote::run_trace(*command));
+    }
     const auto& load = std::get<LoadRequest>(line->command);
     return load.net == "dpdk" ? run_dpdk_load(load) : run_uring_load(load);
 }

@@ -128,6 +128,7 @@ class InstalledTest(unittest.TestCase):
         self.machine.write(case.CONFIG + ".of-yesterday", "")  # dpkg knows nothing of it
         self.machine.run("dpkg", "--purge", "millrace")
         self.assertFalse(self.machine.exists("/etc/millrace"))
+        self.assertFalse(self.machine.exists("/var/lib/millrace"))
         state = self.machine.run("dpkg-query", "--show", "millrace", status=None)
         self.assertNotEqual(state.returncode, 0, state.stdout)
 
@@ -159,6 +160,9 @@ class Started:
         self.notify.bind("\0" + name)
         self.told = []
         user, group = unit.one("User"), unit.one("Group")
+        machine.run("install", "--directory", "--owner", user, "--group", group,
+                    "--mode", unit.one("StateDirectoryMode"),
+                    "/var/lib/" + unit.one("StateDirectory"))
         limits = ["%s=%s" % (names[0], attainable_limit(unit, key))
                   for key, names in LIMITS.items()]
         words = ["prlimit", *limits, "setpriv", "--reuid", user, "--regid", group,
