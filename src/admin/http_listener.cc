@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +23,7 @@
 #include "admin/workers.h"
 #include "runtime/clock.h"
 #include "runtime/placement.h"
+#include "runtime/thread_signals.h"
 #include "runtime/waker.h"
 
 namespace millrace {
@@ -144,10 +144,7 @@ std::optional<Error> HttpListener::open(const std::vector<ListenAddress>& addres
 
 void HttpListener::run() {
     name_this_thread("millrace-admin");
-    // They are for the program's own threads.
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    leave_signals_to_others();
     workers_.start();
     while (!is_ending_.load(std::memory_order_acquire)) {
         wait();

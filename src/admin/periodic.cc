@@ -1,11 +1,9 @@
 #include "admin/periodic.h"
 
 #include <chrono>
-#include <csignal>
-
-#include <pthread.h>
 
 #include "runtime/placement.h"
+#include "runtime/thread_signals.h"
 
 namespace millrace {
 
@@ -27,10 +25,7 @@ void Periodic::run() {
         return std::chrono::nanoseconds(duration.nanoseconds);
     };
     name_this_thread(options_.thread_name);
-    // They are for the program's own threads.
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    leave_signals_to_others();
     Clock::time_point next = Clock::now() + span(options_.first_after);
     std::unique_lock<std::mutex> lock(mutex_);
     while (!ends_.wait_until(lock, next, [&] { return is_ending_; })) {

@@ -1,8 +1,7 @@
 #include "admin/workers.h"
 
-#include <csignal>
-
 #include "runtime/placement.h"
+#include "runtime/thread_signals.h"
 
 namespace millrace {
 
@@ -31,10 +30,7 @@ void Workers::stop() {
 
 void Workers::run() {
     name_this_thread("millrace-work");
-    // They are for the program's own threads.
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    leave_signals_to_others();
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
         changed_.wait(lock, [&] { return is_ending_ || !waiting_.empty(); });
