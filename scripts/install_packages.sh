@@ -16,6 +16,8 @@ build_packages=(
     libxxhash-dev doctest-dev
     libmicrohttpd-dev libsimdjson-dev  # the admin listener; without them the build leaves it out
     libcurl4-openssl-dev  # commands that ask a running server; without it the build leaves them out
+    zlib1g-dev
+    libgoogle-perftools-dev libdw-dev  # CPU profiles; without them the build leaves those out
     libdpdk-dev  # the DPDK back end; without it the build leaves that out
     systemtap-sdt-dev  # static probes (sys/sdt.h); without it the build leaves those out
 )
