@@ -152,6 +152,10 @@ struct AdminOptions {
     // is there. Empty: nothing is kept. Without a listener nothing is written.
     std::string history_dir;
     std::chrono::seconds memory_interval{3'600};  // between two records of the memory; 0: none
+    // Between two CPU profiles; 0: none are taken by themselves, since one may cost 1 % of the
+    // processor's time while it's taken (src/admin/profiles/README.md).
+    std::chrono::seconds profile_interval{0};
+    std::chrono::seconds profile_time{10};  // of each of them
 };
 
 enum class LogLevel : uint8_t { debug, info, warning, error };

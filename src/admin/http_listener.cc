@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "admin/api/memory_routes.h"
+#include "admin/api/profile_routes.h"
 #include "admin/listen_socket.h"
 #include "admin/listener.h"
+#include "admin/profiles/profile_history.h"
 #include "admin/requests.h"
 #include "admin/token.h"
 #include "admin/workers.h"
@@ -58,6 +60,7 @@ public:
         requests_.add(memory_routes(*history));
         memory_history_ = std::move(history);
     }
+    std::optional<Error> open_profiles(const AdminOptions& options);
     void start_thread() {
         thread_ = std::thread([this] { run(); });
     }
@@ -94,6 +97,7 @@ private:
     const Waker waker_;               // of the thread: `is_ending_` was set, or `done_` has some
     std::atomic<bool> is_ending_{false};  // release and acquire
     std::unique_ptr<MemoryHistory> memory_history_;
+    std::unique_ptr<ProfileHistory> profiles_;
     AdminRequests requests_;          // after what its routes ask
     std::vector<int> listeners_;
     std::vector<uint16_t> ports_;
@@ -139,6 +143,17 @@ std::optional<Error> HttpListener::open(const std::vector<ListenAddress>& addres
         daemon_ == nullptr ? nullptr : MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == nullptr) return Error{Errc::system, "admin.listen: libmicrohttpd doesn't start"};
     daemon_descriptor_ = info->epoll_fd;
+    return std::nullopt;
+}
+
+// What is kept on disk for those who ask later.
+std::optional<Error> HttpListener::open_profiles(const AdminOptions& options) {
+    auto profiles = ProfileHistory::open({.directory = options.history_dir,
+                                          .interval = Duration::s(options.profile_interval.count()),
+                                          .duration = Duration::s(options.profile_time.count())});
+    if (!profiles) return profiles.error();
+    profiles_ = std::move(*profiles);
+    requests_.add(profile_routes(*profiles_));
     return std::nullopt;
 }
 
@@ -380,6 +395,7 @@ Outcome<std::unique_ptr<AdminListener>> AdminListener::start(const AdminOptions&
     if (!waker) return tl::unexpected<Error>(waker.error());
     auto listener =
         std::make_unique<HttpListener>(options, subject, std::move(token), std::move(*waker));
+    if (auto error = listener->open_profiles(options)) return tl::unexpected<Error>(*error);
     if (auto error = listener->open(options.listen)) return tl::unexpected<Error>(*error);
     auto history = MemoryHistory::open(options, subject);
     if (!history) return tl::unexpected<Error>(std::move(history.error()));

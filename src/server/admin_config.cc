@@ -74,6 +74,10 @@ std::optional<ConfigFault> find_admin_fault(const Config& config) {
     if (Config scratch; !put_admin_token_file(scratch, admin.token_file)) {
         return fault_of("admin.token_file", quoted(admin.token_file));
     }
+    if (admin.profile_interval.count() != 0 && admin.history_dir.empty()) {
+        return ConfigFault{"admin.profile_interval_s", std::to_string(admin.profile_interval.count()),
+                           "0, or a directory to keep the profiles in: set admin.history_dir"};
+    }
     if (Config scratch; !put_history_dir(scratch, admin.history_dir)) {
         return fault_of("admin.history_dir", quoted(admin.history_dir));
     }

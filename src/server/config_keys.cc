@@ -347,6 +347,8 @@ constexpr std::array keys{
     text("admin.history_dir", "the path of a directory that the server may write", put_history_dir,
          [](const Config& config) { return Texts{config.admin.history_dir}; }),
     or_zero(integer<admin_part, &A::memory_interval>("admin.memory_interval_s", 60, 86'400)),
+    or_zero(integer<admin_part, &A::profile_interval>("admin.profile_interval_s", 120, 86'400)),
+    integer<admin_part, &A::profile_time>("admin.profile_seconds", 1, 60),
 
     live(text("log.level", "\"debug\", \"info\", \"warning\" or \"error\"", put_log_level,
               [](const Config& config) {

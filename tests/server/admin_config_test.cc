@@ -39,6 +39,15 @@ TEST_CASE("admin config: loopback needs no token, and only it") {
               .starts_with("admin.listen = \"localhost:9883\": accepted is \"ADDRESS:PORT\""));
 }
 
+TEST_CASE("admin config: regular profiles need a directory to be kept in") {
+    Config config;
+    config.admin.profile_interval = std::chrono::seconds(3'600);
+    CHECK(refusal(config) == "admin.profile_interval_s = 3600: accepted is 0, or a directory to keep "
+                             "the profiles in: set admin.history_dir");
+    config.admin.history_dir = "/var/lib/millrace/history";
+    CHECK(refusal(config) == "");
+}
+
 TEST_CASE("admin config: a token's file is read, and refused with what is wrong in it") {
     char path[] = "/tmp/admin_config_XXXXXX";
     const int file = ::mkstemp(path);
