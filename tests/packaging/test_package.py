@@ -69,6 +69,19 @@ class Package(unittest.TestCase):
         self.assertIn("liburing2", case.field("Depends"))
         self.assertIn("systemd", case.field("Depends"))
 
+    def test_the_stripped_program_keeps_its_functions_names(self):
+        """A CPU profile is told by them."""
+        with tempfile.TemporaryDirectory() as folder:
+            case.run("dpkg-deb", "--extract", case.package(), folder)
+            program, packed, table = (os.path.join(folder, name)
+                                      for name in ("usr/bin/millrace", "names.xz", "names"))
+            self.assertNotIn(".symtab", case.run("readelf", "--sections", "--wide", program))
+            case.run("objcopy", "--dump-section", ".gnu_debugdata=" + packed, program,
+                     os.path.join(folder, "copy"))
+            with open(table, "wb") as out:
+                subprocess.run(["xz", "--decompress", "--stdout", packed], stdout=out, check=True)
+            self.assertIn("millrace::run_shard<", case.run("nm", "--demangle", table))
+
     def test_conffiles_are_the_configuration_alone(self):
         conffiles = case.run("dpkg-deb", "--info", case.package(), "conffiles")
         self.assertEqual(conffiles.split(), [case.CONFIG])
@@ -134,4 +147,5 @@ class Command(unittest.TestCase):
         scripts = [os.path.join(debian, name) for name in os.listdir(debian)
                    if name.split(".")[-1] in ("postinst", "prerm", "postrm", "preinst")]
         self.assertGreater(len(scripts), 2)
+        scripts.append(os.path.join(case.PACKAGING, "keep_function_names.sh"))
         case.run("shellcheck", case.BUILD_DEB, *scripts)
