@@ -64,7 +64,8 @@ ApiResult<AdminResponse> hot_topics(AdminSubject& subject, const ApiCall& call) 
         row.add("messages", entry.count);
         row.add("messages_error", entry.error);
         row.add("receivers", entry.is_name_cut ? "null" : std::to_string(receivers));
-        rows += (rows.empty() ? "" : ",") + row.object();
+        if (!rows.empty()) rows += ',';
+        rows += row.object();
     }
     JsonLine line;
     line.add_decimal("since", WallTime::now().of(merged->since));
@@ -107,7 +108,8 @@ ApiResult<AdminResponse> slow_receivers(AdminSubject& subject, const ApiCall& ca
             state = &here;
             shard = at;
         }
-        rows += (rows.empty() ? "" : ",") + receiver_row(entries[index], shard, state);
+        if (!rows.empty()) rows += ',';
+        rows += receiver_row(entries[index], shard, state);
     }
     JsonLine line;
     line.add_decimal("since", WallTime::now().of(merged->since));
