@@ -114,3 +114,97 @@ class ListsTest(ApiTest):
             stopped.go_on()
         self.assertEqual(self.get("clients/nobody")[0], 404)
 
+
+
+class TracesTest(ApiTest):
+    def events(self, trace, wanted):
+        """All of a trace once `wanted(events)` holds."""
+        deadline = time.monotonic() + WAIT_S
+        events, after = [], 0
+        while True:
+            status, page = self.get("traces/%s/events" % trace, after=after)
+            self.assertEqual(status, 200, page)
+            self.assertEqual(page["lost"], 0)
+            events += page["events"]
+            after = page["next"]
+            if wanted(events):
+                return events
+            self.assertLess(time.monotonic(), deadline, events)
+            time.sleep(0.02)
+
+    def start(self, **wish):
+        status, trace = self.post("traces", **wish)
+        self.assertEqual(status, 201, trace)
+        self.addCleanup(self.ask, "/api/v1/traces/" + trace["id"], "DELETE")
+        return trace["id"]
+
+    def test_a_client_is_followed_wherever_its_session_goes_and_nobody_else_is(self):
+        client_id, topic = self.name(), self.topic()
+        trace = self.start(client_id=client_id)
+        source = self.client()
+        connects = 0
+        shards = set()
+        # Which shard a connection comes to is the kernel's choice.
+        while connects < 2 or (len(shards) < min(2, self.broker.shards) and connects < 60):
+            wire = self.durable(client_id)
+            connects += 1
+            wire.send(mqtt.subscribe(1, [(topic, 1)]))
+            self.expect(wire, mqtt.SUBACK)
+            source.send(mqtt.publish(topic, b"for it", qos=1, packet_id=connects))
+            self.expect(source, mqtt.PUBACK)
+            self.expect(wire, mqtt.PUBLISH)
+            wire.send(mqtt.disconnect())
+            wire.close()
+            events = self.events(trace, lambda events: len(
+                [one for one in events if one["kind"] == "closed"]) == connects)
+            shards = {one["shard"] for one in events}
+        self.assertEqual(len(shards), min(2, self.broker.shards))
+        self.assertEqual({one["client_id"] for one in events}, {client_id})
+        self.assertEqual([one["number"] for one in events], list(range(1, len(events) + 1)))
+        times = [one["time"] for one in events]
+        self.assertEqual(times, sorted(times))
+        self.assertLess(abs(times[-1] - time.time()), WAIT_S)
+        for kind in ("CONNECT", "accepted", "CONNACK", "SUBSCRIBE", "SUBACK", "DISCONNECT"):
+            self.assertEqual(len([one for one in events if one["kind"] == kind]), connects, kind)
+        got = [one for one in events if one["kind"] == "PUBLISH"]
+        self.assertGreaterEqual(len(got), connects)
+        for one in got:
+            self.assertEqual((one["direction"], one["topic"]), ("out", topic))
+
+    def test_a_topic_is_followed_from_its_publisher_to_all_shards(self):
+        topic = self.topic()
+        receivers = [self.client() for _ in range(8)]
+        for wire in receivers:
+            wire.send(mqtt.subscribe(1, [(topic + "/#", 0)]))
+            self.expect(wire, mqtt.SUBACK)
+        source = self.client()
+        trace = self.start(topic=topic + "/+", payload_bytes_max=0)
+        source.send(mqtt.publish(topic + "/a", b"x"))
+        source.send(mqtt.publish("elsewhere", b"x"))
+        for wire in receivers:
+            self.expect(wire, mqtt.PUBLISH)
+
+        def delivered(events):
+            return sum(one.get("receivers", 0) for one in events if one["direction"] == "out")
+
+        events = self.events(trace, lambda events: delivered(events) >= len(receivers))
+        self.assertEqual(delivered(events), len(receivers))
+        came = [one for one in events if one["direction"] == "in"]
+        self.assertEqual([(one["client_id"], one["topic"]) for one in came],
+                         [(source.client_id, topic + "/a")])
+        self.assertNotIn("data_base64", came[0])
+
+    def test_hot_topics_and_slow_receivers_are_listed(self):
+        topic = self.topic()
+        source = self.client()
+        for _ in range(64):
+            source.send(mqtt.publish(topic, b"x") * 100)
+        source.send(mqtt.packet(mqtt.PINGREQ))
+        self.expect(source, mqtt.PINGRESP)
+        status, hot = self.get("topics/hot", limit=1000)
+        self.assertEqual((status, hot["sampled"]), (200, "1 of 64"))
+        found = [row for row in hot["topics"] if row["topic"] == topic]
+        self.assertEqual(len(found), 1)
+        self.assertGreater(found[0]["messages"], 3000)   # of 6,400
+        self.assertLess(abs(time.time() - hot["since"]), 3600)
+        self.assertEqual(self.get("receivers/slow")[0], 200)
