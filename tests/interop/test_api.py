@@ -140,15 +140,15 @@ class TracesTest(ApiTest):
 
     def test_a_client_is_followed_wherever_its_session_goes_and_nobody_else_is(self):
         client_id, topic = self.name(), self.topic()
-        trace = self.start(client_id=client_id)
         source = self.client()
+        trace = self.start(client_id=client_id)
         connects = 0
         shards = set()
         # Which shard a connection comes to is the kernel's choice.
         while connects < 2 or (len(shards) < min(2, self.broker.shards) and connects < 60):
             wire = self.durable(client_id)
             connects += 1
-            wire.send(mqtt.subscribe(1, [(topic, 1)]))
+            wire.send(mqtt.subscribe(1, [(topic, 0)]))
             self.expect(wire, mqtt.SUBACK)
             source.send(mqtt.publish(topic, b"for it", qos=1, packet_id=connects))
             self.expect(source, mqtt.PUBACK)
