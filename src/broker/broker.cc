@@ -21,11 +21,14 @@ Broker::Broker(const BrokerParts& parts)
       index_(context_),
       retained_(context_, store_),
       control_(context_),
+      requests_(context_.ledger),
       fanout_(context_, store_, sessions_, requests_, control_),
       router_(context_, index_, retained_, fanout_),
       post_(context_.mailbox, [this](uint32_t from, Bytes mail) { on_mail(from, mail); }),
       registrar_(post_, context_.ledger),
-      marks_(context_.shard_count()) {
+      marks_(context_.shard_count()),
+      claims_line_(context_.ledger.line("waiting connects")),
+      held_line_(context_.ledger.line("held input")) {
     context_.top_lists = &top_lists_;
     context_.tracer = &tracer_;
     system_timer_.kind = static_cast<uint8_t>(TimerKind::system_topics);
@@ -142,18 +145,29 @@ void Broker::keep_held(Connection& connection, Bytes bytes) {
     if (bytes.empty()) return;
     std::vector<uint8_t>& backlog = held_[&connection];
     backlog.insert(backlog.end(), bytes.begin(), bytes.end());
+    held_line_.bytes.add(bytes.size());
+    held_line_.objects.set(held_.size());
     context_.outbox.set_receive_paused(connection, true);
 }
 
 void Broker::release_held(Connection& connection) {
     mqtt_of(connection).is_held = false;
     if (drain_ != nullptr) leave_if_due(connection);
-    const auto place = held_.find(&connection);
-    if (place == held_.end()) return;
-    const std::vector<uint8_t> backlog = std::move(place->second);
-    held_.erase(place);
+    const std::vector<uint8_t> backlog = take_held(connection);
+    if (backlog.empty()) return;
     context_.outbox.set_receive_paused(connection, false);
     process(connection, backlog);
+}
+
+// Empty when nothing of it waits.
+std::vector<uint8_t> Broker::take_held(Connection& connection) {
+    const auto place = held_.find(&connection);
+    if (place == held_.end()) return {};
+    std::vector<uint8_t> backlog = std::move(place->second);
+    held_.erase(place);
+    held_line_.bytes.subtract(backlog.size());
+    held_line_.objects.set(held_.size());
+    return backlog;
 }
 
 void Broker::process(Connection& connection, Bytes bytes) {

@@ -118,6 +118,10 @@ private:
         Session* arriving;                // whose state comes from another shard
         uint32_t markers;                 // home shards that deliver here already
         bool has_rest;                    // its state is whole
+
+        uint64_t bytes() const {
+            return sizeof(PendingClaim) + client_id.size() + connect_packet.size();
+        }
     };
     enum class WillAction : uint8_t { publish, drop };
 
@@ -125,6 +129,7 @@ private:
     void on_received(Connection& connection, Bytes bytes);
     void keep_held(Connection& connection, Bytes bytes);
     void release_held(Connection& connection);
+    std::vector<uint8_t> take_held(Connection& connection);
     void process(Connection& connection, Bytes bytes);
     bool on_packet(Connection& connection, Bytes packet);
     bool on_connected_packet(Connection& connection, const mqtt::FixedHeader& header, Bytes body);
@@ -262,6 +267,9 @@ private:
     DrainMarks marks_;
     std::unique_ptr<Drain> drain_;          // from begin_drain() on
 
+    // What waits for other shards stands in general memory, so these lines reserve nothing.
+    LedgerLine& claims_line_;
+    LedgerLine& held_line_;
     std::unordered_map<uint32_t, PendingClaim> claims_;        // by ticket
     std::unordered_map<uint32_t, Session*> departing_;         // by move
     std::unordered_map<Connection*, std::vector<uint8_t>> held_;  // see keep_held()

@@ -82,8 +82,12 @@ bool Broker::claim(Connection& connection, const mqtt::Connect& packet, Bytes wh
     client.state = MqttConnection::State::claiming;
     client.claim_ticket = ticket;
     client.is_held = true;
-    claims_.emplace(ticket, PendingClaim{&connection, std::string(client_id), assigned, hash,
-                                         {whole_packet.begin(), whole_packet.end()}, nullptr, 0, false});
+    const auto place =
+        claims_.emplace(ticket, PendingClaim{&connection, std::string(client_id), assigned, hash,
+                                             {whole_packet.begin(), whole_packet.end()}, nullptr, 0, false})
+            .first;
+    claims_line_.objects.add();
+    claims_line_.bytes.add(place->second.bytes());
     const ClaimMail mail{MailKind::claim, packet.clean_start, false, context_.self(), ticket, hash};
     post_.post_text(context_.home_of(hash), mail, client_id);
     return client.state == MqttConnection::State::connected;
@@ -94,6 +98,8 @@ Broker::PendingClaim Broker::take_claim(uint32_t ticket) {
     MR_ASSERT(place != claims_.end());
     PendingClaim claim = std::move(place->second);
     claims_.erase(place);
+    claims_line_.objects.subtract();
+    claims_line_.bytes.subtract(claim.bytes());
     return claim;
 }
 

@@ -78,7 +78,7 @@ void Broker::on_closed(Connection& connection) {
         claims_.at(client.claim_ticket).connection = nullptr;
     }
     std::erase(paused_, &connection);
-    held_.erase(&connection);
+    static_cast<void>(take_held(connection));
     context_.wheel.stop(client.timer);
     client.tail.clear(context_.heap);
     free_limits(client);

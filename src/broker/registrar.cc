@@ -9,6 +9,7 @@ void Registrar::on_claim(Bytes bytes) {
     Claim claim{read_mail<ClaimMail>(bytes, rest), std::string(as_text(rest))};
     const auto [place, is_first] = at_work_.try_emplace(claim.mail.hash);
     if (!is_first) {
+        count_waiting(claim, true);
         place->second.waiting.push_back(std::move(claim));
         return;
     }
@@ -65,7 +66,19 @@ void Registrar::start_next(uint64_t hash) {
     }
     const Claim next = std::move(work.waiting.front());
     work.waiting.pop_front();
+    count_waiting(next, false);
     start(work, next);
+}
+
+void Registrar::count_waiting(const Claim& claim, bool is_new) {
+    const uint64_t bytes = sizeof(Claim) + claim.client_id.size();
+    if (is_new) {
+        line_.objects.add();
+        line_.bytes.add(bytes);
+    } else {
+        line_.objects.subtract();
+        line_.bytes.subtract(bytes);
+    }
 }
 
 void Registrar::on_session_ended(uint32_t from, Bytes bytes) {

@@ -23,7 +23,8 @@ namespace millrace {
 
 class Registrar {
 public:
-    Registrar(PostOffice& post, Ledger& ledger) : post_(post), holders_(ledger, "session holders") {}
+    Registrar(PostOffice& post, Ledger& ledger)
+        : post_(post), holders_(ledger, "session holders"), line_(ledger.line("session claims")) {}
 
     void on_claim(Bytes mail);
     void on_claim_done(Bytes mail);
@@ -47,9 +48,11 @@ private:
     void start(AtWork& work, const Claim& claim);
     void finish(uint64_t hash);
     void start_next(uint64_t hash);
+    void count_waiting(const Claim& claim, bool is_new);
 
     PostOffice& post_;
     ShardsByHash holders_;
+    LedgerLine& line_;            // of claims that wait, in general memory: it reserves nothing
     std::unordered_map<uint64_t, AtWork> at_work_;   // by hash
     std::deque<uint64_t> done_;   // hashes whose next claim may start; the first is being started
 };

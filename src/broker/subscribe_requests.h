@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "broker/session.h"
 #include "broker/subscription.h"
+#include "runtime/ledger.h"
 
 namespace millrace {
 
@@ -37,6 +38,8 @@ struct SubscribeRequest {
 
 class SubscribeRequests {
 public:
+    explicit SubscribeRequests(Ledger& ledger) : line_(ledger.line("subscribe requests")) {}
+
     uint32_t next_number() { return ++last_ == 0 ? ++last_ : last_; }
     bool may_add(const Session& session) const {
         return session.pending_count < std::numeric_limits<uint16_t>::max();
@@ -47,6 +50,7 @@ public:
         ++request.suback->requests_left;
         if (request.created != nullptr) by_created_.emplace(request.created, number);
         requests_.emplace(number, std::move(request));
+        count();
     }
     SubscribeRequest* find(uint32_t number) {
         const auto place = requests_.find(number);
@@ -70,6 +74,7 @@ public:
         --request.session->pending_count;
         std::shared_ptr<PendingSuback> suback = std::move(request.suback);
         requests_.erase(place);
+        count();
         const bool complete = --suback->requests_left == 0 && suback->connection != nullptr;
         return complete ? suback : nullptr;
     }
@@ -90,9 +95,16 @@ public:
             return true;
         });
         session.pending_count = 0;
+        count();
     }
 
 private:
+    void count() {
+        line_.objects.set(requests_.size());
+        line_.bytes.set(requests_.size() * sizeof(SubscribeRequest));
+    }
+
+    LedgerLine& line_;   // in general memory: it reserves nothing
     std::unordered_map<uint32_t, SubscribeRequest> requests_;
     std::unordered_map<const Subscription*, uint32_t> by_created_;
     uint32_t last_ = 0;

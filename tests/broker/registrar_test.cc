@@ -97,7 +97,9 @@ TEST_CASE("registrar: a second claim waits until the first is done, then asks th
     fixture.claim(1, 7);
     fixture.claim(0, 8);
     CHECK(fixture.take() == Said{"granted 1 7"});
+    CHECK(fixture.home.objects("session claims") == 1);
     fixture.done(1);
+    CHECK(fixture.home.bytes("session claims") == 0);
     CHECK(fixture.take() == Said{"yield 1 for 0 id"});
     fixture.registrar.on_yield_done(
         1, RegistrarFixture::mail_of({MailKind::yield_done, false, false, 0, 8, 10}, "id"));

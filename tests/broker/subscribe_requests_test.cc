@@ -20,7 +20,8 @@ struct RequestFixture {
     Connection connection{};
     Session session;
     std::shared_ptr<PendingSuback> suback = std::make_shared<PendingSuback>();
-    SubscribeRequests requests;
+    Ledger ledger;
+    SubscribeRequests requests{ledger};
 };
 
 }  // namespace
@@ -56,6 +57,9 @@ TEST_CASE("subscribe requests: a session that ends takes its requests along, and
     CHECK(fixture.requests.find(number) == nullptr);
     CHECK(fixture.requests.find(kept) != nullptr);
     CHECK(fixture.requests.answered(number, 1) == nullptr);
+    CHECK(fixture.ledger.line("subscribe requests").objects.read() == 1);
+    CHECK(fixture.requests.answered(kept, 1) == nullptr);
+    CHECK(fixture.ledger.line("subscribe requests").bytes.read() == 0);
 }
 
 TEST_CASE("subscribe requests: no request is numbered 0") {

@@ -207,7 +207,8 @@ void RandomRun::check_nothing_dropped() const {
 void RandomRun::check_nothing_left() const {
     for (const std::string_view line :
          {"sessions", "session extras", "wills", "subscriptions", "filters", "stored messages",
-          "session holders", "interest of shards"}) {
+          "session holders", "interest of shards", "waiting connects", "held input",
+          "session claims", "subscribe requests"}) {
         const uint64_t count = world_.objects(line);
         if (count != 0) throw Failure(fmt::format("{} {} are left over", count, line));
     }
