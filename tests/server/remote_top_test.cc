@@ -174,6 +174,9 @@ TEST_CASE("top: a percentile is the bound that so many stay below") {
     CHECK_FALSE(percentile({}, 50));
     CHECK(since({{10, 5}}, {{10, 7}, {20, 1}}) == Buckets{{10, 2}, {20, 1}});
     CHECK(since({{10, 7}}, {{10, 5}}).empty());
+    // The last one's bound has grown.
+    CHECK(since({{10, 7}, {500, 3}}, {{10, 7}, {900, 5}}) == Buckets{{900, 2}});
+    CHECK(since({{10, 7}, {500, 3}}, {{10, 9}, {900, 3}}) == Buckets{{10, 2}});
     CHECK(short_time(999) == "999us");
     CHECK(short_time(1'500) == "1.5ms");
     CHECK(short_time(12'345) == "12ms");

@@ -373,6 +373,17 @@ Buckets since(const Buckets& before, const Buckets& now) {
         const uint64_t old_count = old == before.end() ? 0 : old->second;
         if (count > old_count) difference[bound] = count - old_count;
     }
+    // The last counter takes whatever is past it, and its bound is the largest value so far: the
+    // former one, under which nothing counts any more, was the same.
+    if (before.empty() || now.empty() || now.contains(before.rbegin()->first)) return difference;
+    const auto last = difference.find(now.rbegin()->first);
+    const uint64_t former = before.rbegin()->second;
+    if (last == difference.end() || before.contains(last->first)) return difference;
+    if (last->second > former) {
+        last->second -= former;
+    } else {
+        difference.erase(last);
+    }
     return difference;
 }
 
