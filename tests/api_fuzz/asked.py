@@ -105,7 +105,7 @@ def wrong_paths(right):
         for value in values.BAD_UTF8 + ["a\0b"]:
             request = right.request()
             request.path = operation.path.replace("{%s}" % one["name"], percent(value))
-            yield Wrong("path %s: %r" % (one["name"], value), request, [400], ("path",))
+            yield Wrong("path %s: %r" % (one["name"], value), request, [400, 404], ("path",))
 
 
 def wrong_bodies(right):

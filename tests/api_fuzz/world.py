@@ -1,6 +1,6 @@
 """A real broker with an API, and something in it to be asked for."""
 
-import os
+import re
 import tempfile
 import unittest
 
@@ -72,7 +72,8 @@ class ApiTest(unittest.TestCase):
 
     @classmethod
     def known(cls, operation):
-        found = {"ClientId": CLIENT_IDS, "TopicName": RETAINED, "TopicFilter": FILTERS}
+        found = {"ClientId": CLIENT_IDS, "TopicName": RETAINED, "TopicFilter": FILTERS,
+                 "DashboardFile": re.findall(r'"/?assets/([^"]+)"', cls.client.get("/").body.decode())}
         if "{id}" in operation.path or operation.path.endswith(("/diff", "/growth")):
             for schema, path, rows, body in (
                     ("TraceId", "/api/v1/traces", "traces", b'{"client_id":"plain"}'),
