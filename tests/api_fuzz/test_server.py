@@ -56,6 +56,8 @@ class ServedTest(ApiTest):
 
 
 class RefusedTest(ApiTest):
+    admin = {"timeout_ms": 1500}  # some wait for it
+
     def test_what_is_forbidden_is_refused_by_its_name(self):
         for one in self.fuzz.operations():
             with self.subTest(operation=one):

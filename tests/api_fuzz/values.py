@@ -4,6 +4,7 @@ A schema says less than a server knows (that a topic filter has its wildcards at
 what has a name of its own in the document, like TopicFilter, has a maker of its own here.
 """
 
+import datetime
 import re
 
 from hypothesis import strategies as st
@@ -37,7 +38,15 @@ def sometimes(known, others):
     return st.one_of(st.sampled_from(known), others) if known else others
 
 
+# A record's id, which is the moment when it was taken: a pattern knows no calendar.
+MOMENT = st.builds(lambda moment, number: moment.strftime("%Y%m%dT%H%M%SZ") + number,
+                   st.datetimes(datetime.datetime(2020, 1, 1), datetime.datetime(2030, 1, 1)),
+                   st.sampled_from(["", "-2", "-99"]))
+
+
 def text_of(schema):
+    if "T[0-9]{6}Z" in schema.get("pattern", ""):
+        return MOMENT
     if "pattern" in schema:
         return st.from_regex(re.compile(python_pattern(schema["pattern"])))
     low, high = schema.get("minLength", 0), min(schema.get("maxLength", TEXT_MAX), TEXT_MAX)

@@ -82,6 +82,7 @@ class ApiTest(unittest.TestCase):
                 if operation.path.startswith(path.rpartition("/")[0] if schema == "SnapshotId"
                                              else path):
                     found[schema] = cls.ids(path, rows, body)
+        found["SnapshotIdOrNow"] = found.get("SnapshotId", []) + ["now"]
         return values.Known(**found)
 
     @classmethod
