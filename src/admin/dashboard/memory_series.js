@@ -1,13 +1,20 @@
 // The memory ledger over the snapshots, as columns to stack. Pure.
 
-// {class: bytes}, the shards' sum.
-export function bytesByClass(memory) {
-  const out = new Map();
-  for (const shard of memory.shards) {
-    for (const line of shard.lines) out.set(line.class, (out.get(line.class) ?? 0) + line.bytes);
+// {class, objects, bytes, reserved_bytes} of each class, over the shards and what they share.
+export function classes(memory) {
+  const sums = new Map();
+  for (const lines of [...memory.shards.map((shard) => shard.lines), memory.shared ?? []]) {
+    for (const line of lines) {
+      const sum = sums.get(line.class) ??
+        { class: line.class, objects: 0, bytes: 0, reserved_bytes: 0 };
+      for (const name of ["objects", "bytes", "reserved_bytes"]) sum[name] += line[name];
+      sums.set(line.class, sum);
+    }
   }
-  return out;
+  return [...sums.values()];
 }
+
+const bytesByClass = (memory) => new Map(classes(memory).map((one) => [one.class, one.bytes]));
 
 // The `classesMax` largest classes by the largest that each was, then "others": [{name, values}].
 export function stackedSeries(memories, classesMax = 7) {

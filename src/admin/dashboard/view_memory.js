@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { color, seriesColor } from "./colors.js";
 import { card, element, notice, replace, setText, Table } from "./dom.js";
 import * as format from "./format.js";
-import { stack, stackedSeries } from "./memory_series.js";
+import { classes, stack, stackedSeries } from "./memory_series.js";
 import { View } from "./view.js";
 
 const signedBytes = (value) => format.signed(value, format.bytes);
@@ -44,7 +44,7 @@ export class MemoryView extends View {
     ], { none: "nothing changed", key: (row) => row.class, class: "tall" });
     this.classes.root.id = "memory-growth";
     this.shards = new Table("What grew, by shard and class", [
-      { title: "Shard", heading: true, cell: (row) => String(row.shard) },
+      { title: "Shard", heading: true, cell: (row) => row.shard ?? "shared" },
       { title: "Class", cell: (row) => row.class }, ...growth,
     ], { none: "nothing changed", key: (row) => `${row.shard} ${row.class}`, class: "tall" });
     this.process = element("dl", { class: "facts" });
@@ -95,16 +95,7 @@ export class MemoryView extends View {
   }
 
   showNow(memory) {
-    const sums = new Map();
-    for (const shard of memory.shards) {
-      for (const line of shard.lines) {
-        const sum = sums.get(line.class) ??
-          { class: line.class, objects: 0, bytes: 0, reserved_bytes: 0 };
-        for (const name of ["objects", "bytes", "reserved_bytes"]) sum[name] += line[name];
-        sums.set(line.class, sum);
-      }
-    }
-    this.now.show([...sums.values()].filter((row) => row.bytes > 0 || row.reserved_bytes > 0)
+    this.now.show(classes(memory).filter((row) => row.bytes > 0 || row.reserved_bytes > 0)
       .sort((a, b) => b.bytes - a.bytes || b.reserved_bytes - a.reserved_bytes));
     const facts = Object.entries({ ...memory.process, ...memory.kernel })
       .filter(([, value]) => typeof value === "number");
@@ -152,9 +143,10 @@ export class MemoryView extends View {
   summaryOf(got) {
     const most = got.classes.find((row) => row.bytes > 0);
     const over = format.duration(Math.abs(got.to.time - got.from.time));
-    const process = `The process itself: ${signedBytes(got.process?.resident_bytes)} resident.`;
-    if (!most) return `Nothing grew in ${over}. ${process}`;
-    return `${most.class} grew most in ${over}: ${signedBytes(most.bytes)}, ` +
+    const process = `The process: ${signedBytes(got.process?.resident_bytes)} resident.`;
+    const restarted = got.restarted ? "The server was started anew in between. " : "";
+    if (!most) return `${restarted}Nothing grew in ${over}. ${process}`;
+    return `${restarted}${most.class} grew most in ${over}: ${signedBytes(most.bytes)}, ` +
       `${signedCount(most.objects)} objects. ${process}`;
   }
 

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytesByClass, stack, stackedSeries } from "../../../src/admin/dashboard/memory_series.js";
+import { classes, stack, stackedSeries } from "../../../src/admin/dashboard/memory_series.js";
 
-const memory = (...shards) => ({ shards: shards.map((classes, shard) => ({
-  shard, lines: Object.entries(classes).map(([name, bytes]) => ({ class: name, bytes })) })) });
+const line = ([name, bytes]) => ({ class: name, objects: 1, bytes, reserved_bytes: 2 * bytes });
+const memory = (...shards) => ({ shards: shards.map((lines, shard) => (
+  { shard, lines: Object.entries(lines).map(line) })) });
 
-test("classes are summed over the shards", () => {
-  const got = bytesByClass(memory({ sessions: 5, retained: 1 }, { sessions: 7 }));
-  assert.deepEqual([...got], [["sessions", 12], ["retained", 1]]);
+test("classes are summed over the shards and what they share", () => {
+  const one = memory({ sessions: 5, retained: 1 }, { sessions: 7 });
+  one.shared = [line(["sessions", 3])];
+  assert.deepEqual(classes(one), [
+    { class: "sessions", objects: 3, bytes: 15, reserved_bytes: 30 },
+    { class: "retained", objects: 1, bytes: 1, reserved_bytes: 2 }]);
 });
 
 test("the largest classes come first, the rest is one, empty ones are none", () => {
