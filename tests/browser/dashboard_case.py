@@ -1,5 +1,6 @@
-"""The base of the dashboard's tests: a broker with its admin listener, and a page that looks at it."""
+"""The base of the dashboard's tests: a broker with its admin listener, and a page that shows it."""
 
+import atexit
 import http.client
 import json
 import os
@@ -9,6 +10,17 @@ import unittest
 from broker_process import BrokerProcess, free_port
 from crowd import Crowd
 from page import WAIT_S, Page
+
+_browser = None
+
+
+def the_browser():
+    """One for all classes: its start takes longer than most tests."""
+    global _browser
+    if _browser is None:
+        _browser = Page()
+        atexit.register(_browser.close)
+    return _browser
 
 
 class DashboardTest(unittest.TestCase):
@@ -35,9 +47,8 @@ class DashboardTest(unittest.TestCase):
         status, text = cls.request("/")
         if "no dashboard" in text:
             raise unittest.SkipTest("this build has no dashboard")
-        cls.page = Page(cls.admin_port)
-        cls.addClassCleanup(cls.page.close)
-        cls.page.load()
+        cls.page = the_browser()
+        cls.page.load("http://127.0.0.1:%d/" % cls.admin_port)
 
     @classmethod
     def stop_broker(cls):

@@ -1,4 +1,5 @@
-"""A browser with the dashboard in it: Debian's chromium, driven by selenium. It loads nothing but that page.
+"""A browser with the dashboard in it: Debian's chromium, driven by selenium. It loads nothing but
+that page.
 
 Every wait has an end; what it waits for is told when it doesn't come.
 """
@@ -31,6 +32,7 @@ const rows = document.querySelectorAll(arguments[0] + " tbody tr");
 return [...rows].map((row) => [...row.children].map((cell) => cell.textContent));
 """
 TEXT = "return document.querySelector(arguments[0])?.textContent ?? null"
+INTO_VIEW = "arguments[0].scrollIntoView({block: 'center'})"
 WIDTHS = "return [document.documentElement.scrollWidth, window.innerWidth]"
 
 
@@ -62,8 +64,7 @@ def wait_until(what, holds, seconds=WAIT_S):
 
 
 class Page:
-    def __init__(self, port):
-        self.url = "http://127.0.0.1:%d/" % port
+    def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="browser-")
         options = Options()
         options.binary_location = shutil.which("chromium")
@@ -102,8 +103,8 @@ class Page:
 
     # -- going somewhere --------------------------------------------------------------------------
 
-    def load(self):
-        self.driver.get(self.url)
+    def load(self, url):
+        self.driver.get(url)
 
     def go(self, view):
         """A view by its hash: "clients", or "clients/NAME"."""
@@ -158,7 +159,7 @@ class Page:
                 if not element.is_enabled():
                     return False
                 # In the middle: not below the header, which stays on top.
-                self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+                self.driver.execute_script(INTO_VIEW, element)
                 element.click()
                 return True
             except StaleElementReferenceException:
