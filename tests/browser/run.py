@@ -38,7 +38,9 @@ def main():
     if reason:
         print("skipped: " + reason)
         sys.exit(folder_tests.SKIPPED)
-    faulthandler.dump_traceback_later(300, exit=True)  # a hang shows where it hangs
+    # A hang shows where it hangs. Whoever ends this process then ends its group: the browser and the
+    # broker are in it.
+    faulthandler.dump_traceback_later(200)
     folder_tests.run(HERE, options)
 
 

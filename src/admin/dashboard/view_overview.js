@@ -69,9 +69,10 @@ export class OverviewView extends View {
       { title: "Client", class: "wide", heading: true,
         cell: (row) => element("a", { href: `#clients/${encodeURIComponent(row.client_id)}` },
                                named(row.client_id)) },
-      { title: "Dropped or late", class: "number", cell: (row) => format.exact(row.dropped) },
+      { title: "Dropped", class: "number", cell: (row) => format.exact(row.dropped) },
+      { title: "Waited", class: "number", cell: (row) => format.exact(row.waited) },
       { title: "Queued", class: "number", cell: (row) => format.bytes(row.queued_bytes) },
-      { title: "Waiting", class: "number", cell: (row) => format.count(row.waiting_messages) },
+      { title: "Waiting now", class: "number", cell: (row) => format.count(row.waiting_messages) },
       { title: "", cell: (row) => (row.connected ? "" : "gone") },
     ], { none: "nobody is slow", key: (row) => row.client_id });
     this.slow.root.id = "slow-receivers";
