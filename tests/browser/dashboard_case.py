@@ -32,7 +32,9 @@ class DashboardTest(unittest.TestCase):
         cls.admin_port = free_port()
         cls.folder = tempfile.TemporaryDirectory(prefix="browser-")
         cls.addClassCleanup(cls.folder.cleanup)
-        admin = {"listen": ["127.0.0.1:%d" % cls.admin_port]}
+        admin = {"listen": ["127.0.0.1:%d" % cls.admin_port],
+                 "history_dir": os.path.join(cls.folder.name, "history")}
+        os.mkdir(admin["history_dir"])
         if cls.token:
             admin["token_file"] = os.path.join(cls.folder.name, "token")
             with open(admin["token_file"], "w") as out:
