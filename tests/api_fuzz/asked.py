@@ -81,11 +81,13 @@ class Wrong:
 
 def wrong_queries(right):
     operation = right.operation
+    # Of two records the other one may be missing, which may be noticed first.
+    statuses = [400, 404] if {"from", "to"} <= set(right.query) else [400]
     for one in operation.parameters_in("query"):
         name, place = one["name"], ("query " + one["name"],)
         for value in values.forbidden_words(operation.document, one["schema"]):
             yield Wrong("%s=%r" % (name, value), right.request(right.words_with(name, value)),
-                        [400], place)
+                        statuses, place)
         if one.get("required"):
             yield Wrong("no " + name, right.request(right.words_with(name, None)), [400], place)
         value = word(right.query.get(name, "1"))

@@ -123,7 +123,10 @@ ApiResult<Profile> profile_of_query(ProfileHistory& history, const ApiCall& call
                                     std::string_view name) {
     const std::string where = fmt::format("query {}", name);
     const auto id = call.text(name);
-    if (!id) return refuse(ApiFault::invalid_argument, where, "the id of a profile is wanted");
+    if (!id || !HistoryId::parse(*id)) {
+        return refuse(ApiFault::invalid_argument, where,
+                      "a profile's id is wanted, such as 20261130T120000Z: /api/v1/profiles has them");
+    }
     auto profile = history.read(*id);
     if (!profile) return refuse_with(profile.error(), where);
     return std::move(*profile);
