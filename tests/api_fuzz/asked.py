@@ -89,7 +89,7 @@ def wrong_queries(right):
             yield Wrong("%s=%r" % (name, value), right.request(right.words_with(name, value)),
                         statuses, place)
         if one.get("required"):
-            yield Wrong("no " + name, right.request(right.words_with(name, None)), [400], place)
+            yield Wrong("no " + name, right.request(right.words_with(name, None)), statuses, place)
         value = word(right.query.get(name, "1"))
         yield Wrong("twice " + name,
                     right.request(right.words_with(name, value) + [(name, value)]), [400], place)
