@@ -90,11 +90,6 @@ std::string stall_json(const std::optional<Stall>& stall, const WallTime& now) {
 
 }  // namespace
 
-WallTime WallTime::now() {
-    const auto time = std::chrono::system_clock::now().time_since_epoch();
-    return {monotonic_now(), std::chrono::duration<double>(time).count()};
-}
-
 // A part of a unit counts as a whole one, as in the histogram itself: so the largest value is never
 // past its counter's bound.
 std::string histogram_json(const HistogramView& view, uint64_t unit_values) {

@@ -7,19 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "base/time.h"
+#include "admin/api/wall_time.h"
 #include "runtime/loop_figures.h"
 
 namespace millrace {
-
-// One moment on both clocks, to tell the other one's of any Instant.
-struct WallTime {
-    Instant instant;
-    double epoch_seconds;
-
-    static WallTime now();
-    double of(Instant other) const { return epoch_seconds + (other - instant).seconds(); }
-};
 
 // {"count","sum","max","buckets":[[le,count],...]}; empty buckets are left out. `unit_values` of the
 // histogram's values are one in the answer.

@@ -195,9 +195,9 @@ TEST_CASE("api: what isn't asked rightly is refused, and the place is named") {
         {"/api/v1/clients/a/b", "404 not_found path"},
         {"/api/v1/publish", "405 method_not_allowed method"},
     };
-    for (const auto& [target, fault] : gets) {
-        CAPTURE(target);
-        CHECK(fault_of(api(get(target))) == fault);
+    for (const auto& asked : gets) {
+        CAPTURE(asked.first);
+        CHECK(fault_of(api(get(asked.first))) == asked.second);
     }
     const std::string deep(100, '[');
     const std::pair<std::string, const char*> posts[] = {
@@ -221,9 +221,9 @@ TEST_CASE("api: what isn't asked rightly is refused, and the place is named") {
         {R"({"topic":"a","payload":"","qos":-1})", "400 invalid_argument body qos"},
         {R"({"topic":"a","payload":"","retain":"yes"})", "400 invalid_argument body retain"},
     };
-    for (const auto& [body, fault] : posts) {
-        CAPTURE(body);
-        CHECK(fault_of(api(post("/api/v1/publish", body))) == fault);
+    for (const auto& asked : posts) {
+        CAPTURE(asked.first);
+        CHECK(fault_of(api(post("/api/v1/publish", asked.first))) == asked.second);
     }
     AdminRequest plain = post("/api/v1/publish", R"({"topic":"a","payload":""})");
     plain.content_type = "text/plain";

@@ -113,7 +113,8 @@ TEST_CASE("top sketch: its bounds hold whatever the stream, and the sum of its c
         const auto top = list.heaviest(SIZE_MAX);
         for (const auto& [name, count] : exact) {
             if (count <= sketch->total() / 32) continue;
-            CHECK(std::any_of(top.begin(), top.end(), [&](const auto& e) { return e.name == name; }));
+            const auto is_same = [&wanted = name](const auto& e) { return e.name == wanted; };
+            CHECK(std::any_of(top.begin(), top.end(), is_same));
         }
     }
 }

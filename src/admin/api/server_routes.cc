@@ -94,7 +94,7 @@ AdminResponse server(const AdminSubject& subject) {
     line.add_text("network", subject.network());
     line.add_text("state", service_state_name(subject.state()));
     line.add_decimal("started", ProcessFigures::take().start_time_seconds);
-    line.add_decimal("time", WallTime::now().epoch_seconds);
+    line.add_decimal("time", WallTime::now().wall_s);
     line.add("shards", subject.shards().size());
     line.add("connections_max_each", subject.shard_connections_max());
     line.add("memory_bytes_max_each", subject.shard_memory_bytes_max());
@@ -109,7 +109,7 @@ AdminResponse shards(const AdminSubject& subject) {
         list += shard_json(subject, index, now);
     }
     JsonLine line;
-    line.add_decimal("time", now.epoch_seconds);
+    line.add_decimal("time", now.wall_s);
     line.add("shards", "[" + list + "]");
     return json_response(line.object());
 }

@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-constexpr uint64_t depth_max = 1'024;  // libprofiler's is 254
+constexpr uint64_t raw_depth_max = 1'024;  // libprofiler's is 254
 
 class Words {
 public:
@@ -27,7 +27,7 @@ private:
     std::string_view bytes_;
 };
 
-tl::unexpected<Error> broken(std::string_view what) {
+tl::unexpected<Error> not_raw(std::string_view what) {
     return fail(Errc::malformed, fmt::format("what libprofiler wrote is no profile: {}", what));
 }
 
@@ -50,16 +50,16 @@ std::optional<uint64_t> read_header(Words& words) {
 Outcome<RawProfile> parse_raw_profile(std::string_view bytes) {
     Words words(bytes);
     const std::optional<uint64_t> period_us = read_header(words);
-    if (!period_us) return broken("its header");
+    if (!period_us) return not_raw("its header");
     RawProfile profile{.period_us = *period_us, .samples = {}};
     while (true) {
         const auto count = words.next();
         const auto depth = words.next();
-        if (!count || !depth) return broken("it ends before its trailer");
+        if (!count || !depth) return not_raw("it ends before its trailer");
         if (*count == 0) return profile;
-        if (*count > UINT32_MAX) return broken("a count that can't be");
-        if (*depth == 0 || *depth > depth_max) return broken("a stack of a depth that can't be");
-        if (*depth > words.count()) return broken("it ends within a stack");
+        if (*count > UINT32_MAX) return not_raw("a count that can't be");
+        if (*depth == 0 || *depth > raw_depth_max) return not_raw("a stack of a depth that can't be");
+        if (*depth > words.count()) return not_raw("it ends within a stack");
         RawProfile::Sample& sample = profile.samples.emplace_back();
         sample.count = *count;
         for (uint64_t left = *depth; left > 0; --left) sample.addresses.push_back(*words.next());

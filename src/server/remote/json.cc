@@ -19,7 +19,8 @@ JsonNode node_of(const simdjson::dom::element& element) {
         simdjson::dom::object object;
         if (element.get(object) != simdjson::SUCCESS) break;
         for (const auto& [name, value] : object) {
-            node.members.emplace_back(std::string(name), node_of(value));
+            node.members.push_back(node_of(value));
+            node.members.back().name = name;
         }
         break;
     }
@@ -28,7 +29,7 @@ JsonNode node_of(const simdjson::dom::element& element) {
         simdjson::dom::array array;
         if (element.get(array) != simdjson::SUCCESS) break;
         for (const simdjson::dom::element value : array) {
-            node.members.emplace_back(std::string(), node_of(value));
+            node.members.push_back(node_of(value));
         }
         break;
     }
@@ -72,8 +73,8 @@ std::optional<Json> Json::parse(std::string_view text) {
 
 JsonValue JsonValue::operator[](std::string_view member) const {
     if (!is_object()) return {};
-    for (const auto& [name, value] : node_->members) {
-        if (name == member) return JsonValue(&value);
+    for (const JsonNode& node : node_->members) {
+        if (node.name == member) return JsonValue(&node);
     }
     return {};
 }
@@ -100,7 +101,7 @@ std::optional<bool> JsonValue::truth() const {
 std::vector<JsonValue> JsonValue::all() const {
     std::vector<JsonValue> values;
     if (!is(Kind::list)) return values;
-    for (const auto& member : node_->members) values.push_back(JsonValue(&member.second));
+    for (const auto& member : node_->members) values.push_back(JsonValue(&member));
     return values;
 }
 

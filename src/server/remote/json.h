@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace millrace::remote {
@@ -23,8 +22,8 @@ struct JsonNode {
     double number = 0;
     std::optional<int64_t> integer;   // of a number that is one
     std::string text;
-    // Of an object with their names, of a list without.
-    std::vector<std::pair<std::string, JsonNode>> members;
+    std::string name;                 // as a member of an object
+    std::vector<JsonNode> members;    // of an object or a list
 };
 
 class JsonValue {
