@@ -133,7 +133,10 @@ void Router::deliver_local(const Message& message, uint32_t routed_by) {
 void Router::deliver_watched(const Message& message, uint32_t routed_by) {
     const bool is_sample = context_.publish_watch.take(context_.random);
     // A topic is counted where its home is: there each publish comes by once.
-    if (is_sample && routed_by == context_.self() && context_.top_lists != nullptr) {
+    // What the server says of itself is none.
+    const bool is_counted = is_sample && routed_by == context_.self() &&
+                            context_.top_lists != nullptr && !message.topic.starts_with("$SYS/");
+    if (is_counted) {
         context_.top_lists->on_sampled_publish(context_.now, message.topic_hash, message.topic);
     }
     const DeliveryMark before = DeliveryMark::of(context_.counters);

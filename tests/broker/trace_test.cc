@@ -24,9 +24,13 @@ struct Told {
     }
 };
 
-struct TraceFixture : BrokerFixture {
+// Outlives the broker, which tells the ends of its clients.
+struct RingOfTraces {
+    TraceRing ring;
+};
+struct TraceFixture : RingOfTraces, BrokerFixture {
     explicit TraceFixture(const Config& given = {}, uint32_t ring_bytes = 1 << 16)
-        : BrokerFixture(given), ring(ring_bytes) {}
+        : RingOfTraces{TraceRing(ring_bytes)}, BrokerFixture(given) {}
 
     void trace(std::vector<TraceTarget> targets) {
         auto list = std::make_shared<TraceList>();
@@ -48,8 +52,6 @@ struct TraceFixture : BrokerFixture {
         for (const Told& told : drain()) all.push_back(told.line());
         return all;
     }
-
-    TraceRing ring;
 };
 
 using Lines = std::vector<std::string>;

@@ -325,6 +325,24 @@ std::vector<ScreenLine> cut(std::vector<ScreenLine> lines, const TopView& view) 
     return lines;
 }
 
+// At spaces; a word that is too long is cut.
+std::vector<ScreenLine> wrapped(std::string_view text, uint32_t columns) {
+    std::vector<ScreenLine> lines;
+    std::string line;
+    while (!text.empty()) {
+        const std::string_view word = text.substr(0, text.find(' '));
+        text.remove_prefix(std::min(word.size() + 1, text.size()));
+        if (!line.empty() && places(line) + 1 + places(word) > columns) {
+            lines.push_back({std::move(line)});
+            line.clear();
+        }
+        if (!line.empty()) line += ' ';
+        line += word;
+    }
+    lines.push_back({std::move(line)});
+    return lines;
+}
+
 void append(std::vector<ScreenLine>& all, std::vector<ScreenLine> more) {
     all.insert(all.end(), more.begin(), more.end());
 }
@@ -350,7 +368,9 @@ std::vector<ScreenLine> top_lines(const TopSample* before, const TopSample& now,
 }
 
 std::vector<ScreenLine> trouble_lines(const TopView& view) {
-    return cut({{"millrace top", true}, {}, {printable(view.trouble)}}, view);
+    std::vector<ScreenLine> lines{{"millrace top", true}, {}};
+    append(lines, wrapped(printable(view.trouble), view.columns));
+    return cut(std::move(lines), view);
 }
 
 std::optional<uint64_t> percentile(const Buckets& buckets, double of_hundred) {
