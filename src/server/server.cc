@@ -208,8 +208,12 @@ std::optional<Error> ServerOfShards::listen() {
 
 std::optional<Error> ServerOfShards::start() {
     MR_ASSERT(!is_running_);
-    if (auto error = listen()) return error;
+    // Who waits for the clients' port may ask at once.
     if (auto error = start_admin()) return error;
+    if (auto error = listen()) {
+        admin_.reset();
+        return error;
+    }
     is_running_ = true;
     shards_shedding_.store(plan_.count, std::memory_order_release);
     shards_left_.store(plan_.count, std::memory_order_release);

@@ -14,19 +14,16 @@ import termios
 import time
 import unittest
 
+from admin_case import serve_with, skip_without_listener
 from broker_process import BrokerProcess, free_port, settings
 from case import BrokerTest
-from test_admin import serve_with, serve_with_port_in_use
 
 WAIT_S = 30.0
 TOKEN = "a-token-of-more-than-16-bytes"
 
 
 def setUpModule():
-    if settings.broker != "millrace":
-        raise unittest.SkipTest("millrace only: commands of ours")
-    if "without libmicrohttpd" in serve_with_port_in_use()[1]:
-        raise unittest.SkipTest("this build has no libmicrohttpd")
+    skip_without_listener()
 
 
 class CommandTest(BrokerTest):

@@ -11,18 +11,15 @@ import threading
 import time
 import unittest
 
+from admin_case import skip_without_listener
 from broker_process import BrokerProcess, free_port, settings
 from case import BrokerTest
-from test_admin import serve_with_port_in_use
 
 WAIT_S = 60.0
 
 
 def setUpModule():
-    if settings.broker != "millrace":
-        raise unittest.SkipTest("millrace only: a listener of ours")
-    if "without libmicrohttpd" in serve_with_port_in_use()[1]:
-        raise unittest.SkipTest("this build has no libmicrohttpd")
+    skip_without_listener()
 
 
 class ProfilesCase(BrokerTest):
