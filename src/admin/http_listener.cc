@@ -81,6 +81,7 @@ private:
     void give_to_worker(Exchange& exchange);
     void take_back_done();
     void extend_deadline(MHD_Connection* connection, Duration by);
+    static void answer_that_it_stops(Exchange& exchange);
     static MHD_Result send(Exchange& exchange);
 
     static void* on_target(void* self, const char* target, MHD_Connection* connection);
@@ -173,8 +174,7 @@ void HttpListener::run() {
     workers_.stop();
     take_back_done();
     for (Exchange* exchange : at_work_) {
-        exchange->response = error_response({ApiFault::unavailable, "server", "it stops", {}});
-        exchange->stage = Exchange::Stage::answered;
+        answer_that_it_stops(*exchange);
         MHD_resume_connection(exchange->connection);
     }
     at_work_.clear();
@@ -273,6 +273,11 @@ MHD_Result HttpListener::on_request(void* self, MHD_Connection*, const char*, co
         return exchange.stage == Exchange::Stage::answered ? send(exchange) : MHD_YES;
     case Exchange::Stage::body: {
         if (*upload_bytes == 0) {
+            // The daemon aborts the process when it's stopped with a connection suspended.
+            if (listener.is_ending_.load(std::memory_order_acquire)) {
+                answer_that_it_stops(exchange);
+                return send(exchange);
+            }
             listener.give_to_worker(exchange);
             return MHD_YES;
         }
@@ -354,6 +359,11 @@ void HttpListener::extend_deadline(MHD_Connection* connection, Duration by) {
     for (Open& open : open_) {
         if (open.descriptor == descriptor) open.deadline = open.deadline + by;
     }
+}
+
+void HttpListener::answer_that_it_stops(Exchange& exchange) {
+    exchange.response = error_response({ApiFault::unavailable, "server", "it stops", {}});
+    exchange.stage = Exchange::Stage::answered;
 }
 
 MHD_Result HttpListener::send(Exchange& exchange) {
