@@ -24,7 +24,7 @@ bool Broker::on_connect(Connection& connection, Bytes packet, Bytes body) {
     client.version = connect->version;
     MR_PROBE(packet_in, &connection, connect->client_id.data(),
              static_cast<uint8_t>(mqtt::PacketType::connect), packet.size());
-    if (tracer_.has_clients()) tracer_.on_connect(connection, connect->client_id, packet);
+    if (tracer_.has_clients()) tracer_.on_connect(connection, *connect, packet);
     if (const mqtt::Reason reason = check_connect(terms_of(client), *connect); reason != mqtt::Reason::success) {
         refuse_connect(connection, connect->version, reason,
                        connect->maximum_packet_bytes.value_or(UINT32_MAX));

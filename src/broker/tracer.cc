@@ -6,6 +6,18 @@
 #include "codec/mqtt/topic_name.h"
 
 namespace millrace {
+namespace {
+
+// User name and password stand at the end (3.1.3); what else proves who it is, among the properties.
+Bytes without_secrets(const mqtt::Connect& connect, Bytes packet) {
+    if (connect.authentication_data) return {};
+    size_t secret_bytes = 0;
+    if (connect.user_name) secret_bytes += sizeof(uint16_t) + connect.user_name->size();
+    if (connect.password) secret_bytes += sizeof(uint16_t) + connect.password->size();
+    return packet.first(packet.size() - std::min(secret_bytes, packet.size()));
+}
+
+}  // namespace
 
 Tracer::Tracer(ShardContext& context, const SessionTable& sessions, Clock clock)
     : context_(context), sessions_(sessions), clock_(clock) {
@@ -99,15 +111,15 @@ Tracer::Watched* Tracer::find(const Connection& connection) {
     return place == watched_.end() ? nullptr : &*place;
 }
 
-void Tracer::on_connect(Connection& connection, std::string_view client_id, Bytes packet) {
-    const uint32_t mask = mask_of_client(client_id);
+void Tracer::on_connect(Connection& connection, const mqtt::Connect& connect, Bytes packet) {
+    const uint32_t mask = mask_of_client(connect.client_id);
     if (mask == 0 || connection.is_traced) return;
-    watch(connection, client_id, mask);
+    watch(connection, connect.client_id, mask);
     TraceEvent event;
     describe_packet(mqtt_of(connection).version, packet, event);
     event.direction = TraceDirection::in;
-    event.client_id = client_id;
-    event.data = packet;
+    event.client_id = connect.client_id;
+    event.data = without_secrets(connect, packet);
     tell(event, mask);
 }
 
@@ -148,7 +160,10 @@ Tracer::OpenPacket Tracer::begin_packet(Connection& connection, Bytes packet) {
     describe_packet(mqtt_of(connection).version, packet, event);
     event.direction = TraceDirection::in;
     event.client_id = watched->client_id;
-    event.data = packet;
+    // A second CONNECT, or an AUTH, is a fault, but may have a secret all the same.
+    const bool may_be_secret = event.kind == static_cast<TraceKind>(mqtt::PacketType::connect) ||
+                               event.kind == static_cast<TraceKind>(mqtt::PacketType::auth);
+    event.data = may_be_secret ? Bytes{} : packet;
     return append(event, watched->mask);
 }
 

@@ -16,6 +16,7 @@
 #include "broker/session_table.h"
 #include "broker/trace_event.h"
 #include "broker/trace_list.h"
+#include "codec/mqtt/packet.h"
 
 namespace millrace {
 
@@ -52,8 +53,9 @@ public:
     bool has_clients() const { return client_mask_ != 0; }
     bool has_topics() const { return topic_mask_ != 0; }
 
-    // A CONNECT has been read: from here on this connection may be traced.
-    void on_connect(Connection& connection, std::string_view client_id, Bytes packet);
+    // A CONNECT has been read: from here on this connection may be traced. Nobody sees its user name
+    // and password.
+    void on_connect(Connection& connection, const mqtt::Connect& connect, Bytes packet);
     // A session has come here, to be told by whoever asks has_clients().
     void on_session(Session& session);
     void on_attached(Connection& connection, Session& session);

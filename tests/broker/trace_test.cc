@@ -84,6 +84,22 @@ TEST_CASE("trace: a client that isn't there yet is seen from its CONNECT to its 
     CHECK(net.drain().empty());
 }
 
+TEST_CASE("trace: nobody sees a client's user name and password") {
+    TraceFixture net;
+    TraceTarget target = client_target("client");
+    target.data_bytes_max = TraceEvent::data_bytes_max;
+    net.trace({target});
+    mqtt::Connect packet{.client_id = "client"};
+    packet.user_name = "a-name";
+    packet.password = as_bytes("a-password");
+    net.connect(packet);
+    const auto told = net.drain();
+    REQUIRE(told.size() == 3);
+    CHECK(told[0].line() == "in CONNECT");
+    CHECK(told[0].event.bytes == told[0].data.size() + 2 + 6 + 2 + 10);
+    CHECK(told[0].data.ends_with("client"));
+}
+
 TEST_CASE("trace: an event says what the packet is, and holds its first bytes") {
     TraceFixture net;
     TestClient& client = net.connect("client");
