@@ -78,6 +78,8 @@ void Tracer::unmark_sessions() {
 void Tracer::on_session(Session& session) {
     if (session.is_traced || mask_of_client(session.client_id()) == 0) return;
     session.set_traced(true);
+    // Its client may come and go as often as it likes.
+    if (std::find(marked_.begin(), marked_.end(), session.client_id()) != marked_.end()) return;
     marked_.emplace_back(session.client_id());
 }
 
