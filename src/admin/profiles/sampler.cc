@@ -54,14 +54,14 @@ private:
 };
 
 // It ends with a line on standard error, where our log is, maybe as JSON. `stderr` is a variable
-// with the GNU C library; our log doesn't go through it.
+// with the GNU C library; our log doesn't go through it. Never closed: another thread that writes to
+// `stderr` just now may hold it for longer.
 void stop_silently() {
+    static std::FILE* const nowhere = std::fopen("/dev/null", "we");
     std::FILE* const usual = stderr;
-    std::FILE* const nowhere = std::fopen("/dev/null", "we");
     if (nowhere != nullptr) stderr = nowhere;
     ::ProfilerStop();
     stderr = usual;
-    if (nowhere != nullptr) std::fclose(nowhere);
 }
 
 int64_t now_ns() {
