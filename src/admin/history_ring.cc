@@ -161,6 +161,10 @@ std::string HistoryRing::temporary_path_of(const HistoryId& id) const {
 }
 
 Outcome<HistoryRecord> HistoryRing::add(int64_t now_s, std::string_view bytes) {
+    if (bytes.size() > options_.record_bytes_max) {
+        return fail(Errc::too_large, fmt::format("a record of {} bytes: the longest has {}",
+                                                 bytes.size(), options_.record_bytes_max));
+    }
     const std::lock_guard<std::mutex> lock(mutex_);
     HistoryId id{.time_s = now_s};
     for (; ::access(path_of(id).c_str(), F_OK) == 0; ++id.number) {

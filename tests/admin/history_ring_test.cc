@@ -186,6 +186,19 @@ TEST_CASE("history: a file that is far too long is no record") {
     CHECK(read.error().code == Errc::malformed);
 }
 
+TEST_CASE("history: what would be too long to be listed, and so to be removed, isn't written") {
+    const OwnFolder folder;
+    const auto ring = HistoryRing::open(
+        {.directory = folder.path(), .kind = "k", .record_bytes_max = 10});
+    REQUIRE(ring);
+    CHECK((*ring)->add(noon, std::string(10, 'x')));
+    const auto record = (*ring)->add(noon + 1, std::string(11, 'x'));
+    REQUIRE_FALSE(record);
+    CHECK(record.error().code == Errc::too_large);
+    CHECK(ids(**ring) == "20261130T120000Z ");
+    CHECK_FALSE(folder.has("20261130T120001Z.k"));
+}
+
 TEST_CASE("history: an id that isn't there is told apart") {
     const OwnFolder folder;
     const auto ring = open_ring(folder);
