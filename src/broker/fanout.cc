@@ -226,8 +226,8 @@ void Fanout::to_special(Session& session, const Delivery& delivery) {
     if (connection == nullptr || connection->out.empty()) return;
     const uint64_t added = connection->out.bytes_queued() - bytes_before -
                            (context_.tracer->bytes_out() - told_before);
-    if (added == 0) return;
     const Bytes newest = connection->out.at(connection->out.slot_count() - 1).bytes();
+    if (added == 0 || added > newest.size()) return;  // nothing, or more than one packet
     context_.tracer->packet_out(*connection, newest.last(added));
 }
 
