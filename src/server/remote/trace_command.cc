@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "base/json_line.h"
@@ -53,7 +54,9 @@ public:
     std::optional<Error> open(const std::optional<std::string>& path) {
         if (!path) return std::nullopt;
         path_ = *path;
-        file_.reset(std::fopen(path_.c_str(), "wbe"));
+        // What clients say is for nobody else on this host; a file that is there keeps its mode.
+        const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (file >= 0) file_.reset(::fdopen(file, "wb"));
         if (file_ == nullptr) return error();
         return write(PcapWriter::file_header());
     }
