@@ -26,7 +26,7 @@ public:
 
     bool step(Broker& broker) override;
 
-    // To whom it was sent, or for whom it waits.
+    // To whom it was given: sent, or it waits, or was shed as for any slow receiver.
     uint64_t client_count() const { return client_count_; }
 
 private:
