@@ -22,6 +22,9 @@ class ShardTask {
 public:
     // About so many elements (sessions, subscriptions, buckets of a table) are looked at in a step.
     static constexpr uint32_t elements_per_step = 64;
+    // A page of a list that finds little ends after so many all the same, so that who waits for it
+    // gets an answer.
+    static constexpr uint32_t looks_per_page_max = 20'000;
 
     virtual ~ShardTask() = default;
 

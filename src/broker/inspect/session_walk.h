@@ -43,7 +43,7 @@ public:
             is_at_end_ = next == 0;
             const auto looked = static_cast<uint32_t>(found_.size()) + 1;
             looked_ += looked;
-            if (is_at_end_ || looked_ >= looks_max) return true;
+            if (is_at_end_ || looked_ >= ShardTask::looks_per_page_max) return true;
             left -= std::min(left, looked);
         }
         return false;
@@ -55,9 +55,6 @@ public:
     }
 
 private:
-    // A walk that finds little ends all the same, so that who waits for a page gets an answer.
-    static constexpr uint32_t looks_max = 20'000;
-
     // Of one bucket those from `place_` on, in the walk's order.
     uint64_t collect(SessionTable& sessions) {
         found_.clear();

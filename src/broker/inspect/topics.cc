@@ -87,7 +87,10 @@ bool TopicsPage::step(Broker& broker) {
             if (is_at_end_) return true;
             at_ = {false, 0, 0};
         }
-        left -= std::min(left, static_cast<uint32_t>(found_.size()) + 1);
+        const auto looked = static_cast<uint32_t>(found_.size()) + 1;
+        looked_ += looked;
+        if (looked_ >= looks_per_page_max) return true;
+        left -= std::min(left, looked);
     }
     return false;
 }

@@ -51,6 +51,7 @@ private:
     Rest at_;
     const std::optional<Filter::Kind> kind_;
     const uint32_t rows_max_;
+    uint32_t looked_ = 0;
     bool is_at_end_ = false;
     std::vector<TopicRow> rows_;
     std::vector<Found> found_;   // valid within a step
