@@ -57,16 +57,20 @@ Outcome<Profile> make_profile(const RawProfile& raw) {
     Profile profile;
     profile.period = Duration::us(static_cast<int64_t>(raw.period_us));
     Tables tables(profile, **modules);
+    // libprofiler tells a stack again and again when it sees many others in between.
+    std::map<std::vector<uint32_t>, size_t> places;
     for (const RawProfile::Sample& one : raw.samples) {
-        Profile::Sample& sample = profile.samples.emplace_back();
-        sample.count = one.count;
+        std::vector<uint32_t> locations;
         for (size_t index = 0; index < one.addresses.size(); ++index) {
             // Where a call returns to may be the next function's: the call itself is before it.
             const uint64_t address = one.addresses[index] - (index == 0 ? 0 : 1);
             // The innermost address may come from the signal and from the walk of the stack.
             if (index == 1 && one.addresses[1] == one.addresses[0]) continue;
-            sample.locations.push_back(tables.location(address));
+            locations.push_back(tables.location(address));
         }
+        const auto [place, is_new] = places.emplace(locations, profile.samples.size());
+        if (is_new) profile.samples.push_back({0, std::move(locations)});
+        profile.samples[place->second].count += one.count;
     }
     return profile;
 }
