@@ -2,7 +2,8 @@
 // Owned by: the server, for less time than the subject.
 // Holds:    a connection carries one request and lasts `timeout` at most, whatever the peer does;
 //           there are `connections_max` at most, the others wait in the kernel's backlog. So what
-//           a hostile peer can take is bounded: that many descriptors, 16 KiB for each and a page.
+//           a hostile peer can take is bounded: that many descriptors, 16 KiB for each and a page;
+//           who may ask can take a body of 1 MiB, too.
 //           No shard waits for it.
 // Not here: what is answered (requests.h). A build without libmicrohttpd has without_http.cc.
 #pragma once
