@@ -67,8 +67,6 @@ ApiResult<JsonBody> JsonBody::parse(std::string_view text,
     return JsonBody(std::move(parsed));
 }
 
-bool JsonBody::has(std::string_view member) const { return parsed_->find(member).has_value(); }
-
 ApiResult<std::optional<std::string>> JsonBody::text(std::string_view member) const {
     const auto found = parsed_->find(member);
     if (!found) return std::optional<std::string>();

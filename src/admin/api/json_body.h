@@ -21,7 +21,6 @@ public:
     JsonBody& operator=(JsonBody&&) noexcept;
     ~JsonBody();
 
-    bool has(std::string_view member) const;
     // An error when it isn't a text; empty when it isn't there.
     ApiResult<std::optional<std::string>> text(std::string_view member) const;
     ApiResult<std::string> wanted_text(std::string_view member) const;
