@@ -101,7 +101,7 @@ public:
     // For tasks (shard_task.h), in a turn.
     BrokerInside inside() { return {context_, sessions_, index_, retained_, fanout_}; }
     // Sends the client away ("administrative action", 0x98) if it's connected, and ends its session
-    // if `ends_session`. The session may be gone afterwards.
+    // if `ends_session`. The session, which isn't moving, may be gone afterwards.
     void kick(Session& session, bool ends_session);
 
     // What simulations and tests look at.

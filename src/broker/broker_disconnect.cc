@@ -34,8 +34,8 @@ void Broker::disconnect_client(Connection& connection, mqtt::Reason reason, Clos
 }
 
 void Broker::kick(Session& session, bool ends_session) {
-    // One that moves between shards ends there.
-    if (ends_session && !session.is_moving) session.expiry_s = 0;
+    MR_ASSERT(!session.is_moving);
+    if (ends_session) session.expiry_s = 0;
     if (session.connection != nullptr) {
         disconnect_client(*session.connection, mqtt::Reason::administrative_action,
                           CloseReason::local);

@@ -22,6 +22,9 @@ class ShardTask {
 public:
     // About so many elements (sessions, subscriptions, buckets of a table) are looked at in a step.
     static constexpr uint32_t elements_per_step = 64;
+    // And about so many bytes of ids and filters copied; a page of a list ends after so many.
+    static constexpr size_t text_bytes_per_step = 64 * 1024;
+    static constexpr size_t text_bytes_per_page = 1024 * 1024;
     // A page of a list that finds little ends after so many all the same, so that who waits for it
     // gets an answer.
     static constexpr uint32_t looks_per_page_max = 20'000;

@@ -6,7 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "admin/api/cursor.h"
+#include "base/base64.h"
+#include "base/percent_encoding.h"
 #include "api_subject.h"
 #include "base/log.h"
 
@@ -119,6 +120,9 @@ TEST_CASE("api: topics are looked up, messages published and broadcast") {
         api(post("/api/v1/broadcast", R"({"topic":"alert","payload":"hi"})"));
     CHECK(broadcast.body == "{\"clients\":1}\n");
     CHECK(payload_of(api.subject.shard.take(client)) == "hi");
+    const std::string large(16'385, 'x');
+    CHECK(fault_of(api(post("/api/v1/broadcast", "{\"topic\":\"a\",\"payload\":\"" + large +
+                                                     "\"}"))) == "413 too_large body payload");
     api.subject.publish_error = Error{Errc::exhausted, "too far behind"};
     CHECK(fault_of(api(post("/api/v1/publish", R"({"topic":"a","payload":""})"))) ==
           "503 unavailable shard");

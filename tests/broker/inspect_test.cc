@@ -93,6 +93,23 @@ TEST_CASE("inspect: a step looks at some sessions, however many there are") {
     CHECK(task.rows().empty());
 }
 
+TEST_CASE("inspect: long names make steps and pages shorter") {
+    BrokerFixture shard;
+    std::set<std::string> expected;
+    for (int number = 0; number < 40; ++number) {
+        std::string name = client_name(number) + std::string(60'000, 'x');
+        shard.connect(name);
+        expected.insert(std::move(name));
+    }
+    ClientsPage first({.rows_max = 1'000});
+    const uint32_t steps = run(shard, first);
+    CHECK(first.rows().size() == ShardTask::text_bytes_per_page / 60'000 + 1);
+    CHECK(steps >= first.rows().size() / 2);
+    const auto seen = list_clients(shard, {.rows_max = 1'000}, [](int) {});
+    CHECK(seen.size() == expected.size());
+    for (const auto& [name, times] : seen) CHECK(times == 1);
+}
+
 TEST_CASE("inspect: a row says how a client stands") {
     BrokerFixture shard;
     mqtt::Connect packet;

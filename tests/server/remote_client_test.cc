@@ -1,4 +1,5 @@
 // The HTTP client of the commands, against a server of the test's own.
+#include "base/percent_encoding.h"
 #include "server/remote/http_client.h"
 
 #include <doctest/doctest.h>

@@ -101,6 +101,10 @@ public:
         });
         if (!tasks) return tl::unexpected<ApiError>(tasks.error());
         for (const auto& task : *tasks) {
+            if (task->is_moving()) {
+                return refuse(ApiFault::conflict, "path client_id",
+                              "its session is on its way between two shards: ask again");
+            }
             if (!task->done()) continue;
             JsonLine line;
             line.add_text("client_id", call.captured("client_id"));

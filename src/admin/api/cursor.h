@@ -1,4 +1,4 @@
-// Where a page of a list ended, as text for the next request; and texts as base64 (RFC 4648).
+// Where a page of a list ended, as text for the next request.
 // Owned by: values. Thread: any.
 // Holds:    any text may come back as a cursor: it's read, or refused.
 #pragma once
@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "admin/api/error.h"
 
@@ -24,9 +23,5 @@ struct ApiCursor {
 std::string to_text(const ApiCursor& cursor);
 // Of "query cursor"; without one the beginning.
 ApiResult<ApiCursor> read_cursor(const std::optional<std::string>& text, uint32_t shard_count);
-
-std::string base64(std::string_view bytes);
-// With padding, nothing else in it. Empty when it isn't that.
-std::optional<std::vector<uint8_t>> from_base64(std::string_view text);
 
 }  // namespace millrace

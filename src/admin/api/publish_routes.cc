@@ -1,7 +1,7 @@
 #include "admin/api/publish_routes.h"
 
-#include "admin/api/cursor.h"
 #include "admin/api/shard_work.h"
+#include "base/base64.h"
 #include "base/json_line.h"
 #include "broker/inspect/broadcast.h"
 #include "codec/mqtt/topic_name.h"
@@ -11,6 +11,8 @@ namespace {
 
 // A walk over all clients takes a moment.
 constexpr std::chrono::milliseconds broadcast_time{30'000};
+// A shard encodes it anew for each step's clients, and keeps it until the slowest of them has it.
+constexpr size_t broadcast_bytes_max = 16 * 1'024;
 
 ApiResult<std::vector<uint8_t>> payload_of(const JsonBody& body) {
     auto text = body.text("payload");
@@ -69,6 +71,9 @@ ApiResult<AdminResponse> broadcast(AdminSubject& subject, const ApiCall& call) {
     text.topic = std::move(*topic);
     auto payload = payload_of(call.body());
     if (!payload) return tl::unexpected<ApiError>(payload.error());
+    if (payload->size() > broadcast_bytes_max) {
+        return refuse(ApiFault::too_large, "body payload", "a broadcast has 16384 bytes at most");
+    }
     text.payload = std::move(*payload);
     const auto qos = call.body().number("qos", 0, 1, 0);
     if (!qos) return tl::unexpected<ApiError>(qos.error());

@@ -97,16 +97,4 @@ ApiResult<ApiTarget> parse_target(std::string_view text) {
     return target;
 }
 
-std::string percent_encoded(std::string_view text) {
-    std::string out;
-    for (const char letter : text) {
-        const bool is_plain = (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
-                              (letter >= 'A' && letter <= 'Z') ||
-                              std::string_view("-._~").find(letter) != std::string_view::npos;
-        if (is_plain) out += letter;
-        else out += fmt::format("%{:02X}", static_cast<uint8_t>(letter));
-    }
-    return out;
-}
-
 }  // namespace millrace

@@ -21,7 +21,4 @@ struct ApiTarget {
 
 ApiResult<ApiTarget> parse_target(std::string_view text);
 
-// For the inside of a path segment or a query's value.
-std::string percent_encoded(std::string_view text);
-
 }  // namespace millrace

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "admin/api/cursor.h"
 #include "admin/api/shard_work.h"
 #include "admin/api/trace_desk.h"
+#include "base/base64.h"
 #include "base/json_line.h"
 #include "broker/inspect/top.h"
 #include "codec/mqtt/topic_name.h"
@@ -92,7 +92,8 @@ public:
     ApiResult<AdminResponse> start(const ApiCall& call) {
         auto wish = read_wish(call.body());
         if (!wish) return tl::unexpected<ApiError>(wish.error());
-        const std::lock_guard<std::mutex> lock(changing_);
+        const std::unique_lock<std::mutex> lock(changing_, std::try_to_lock);
+        if (!lock.owns_lock()) return is_changing();
         const auto row = desk_.start(moment(), std::move(*wish));
         if (!row) {
             return refuse(ApiFault::too_many, "traces",
@@ -134,7 +135,8 @@ public:
 
     // It's gone even if a shard is too busy to hear of it: its records are read by nobody.
     ApiResult<AdminResponse> remove(const ApiCall& call) {
-        const std::lock_guard<std::mutex> lock(changing_);
+        const std::unique_lock<std::mutex> lock(changing_, std::try_to_lock);
+        if (!lock.owns_lock()) return is_changing();
         const auto id = id_of(call);
         if (!id || !desk_.remove(moment(), *id)) return no_such_trace();
         if (auto posted = post_list(); !posted) return tl::unexpected<ApiError>(posted.error());
@@ -154,6 +156,11 @@ private:
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
         const bool is_number = error == std::errc() && end == text.data() + text.size();
         return is_number ? std::optional(id) : std::nullopt;
+    }
+    // With a shard that hangs a change takes seconds: one worker waits for it, not all of them.
+    static tl::unexpected<ApiError> is_changing() {
+        return refuse(ApiFault::unavailable, "server",
+                      "another request changes the traces just now: ask again");
     }
     static tl::unexpected<ApiError> no_such_trace() {
         return refuse(ApiFault::not_found, "path id", "no trace has this id: /api/v1/traces lists them");

@@ -31,12 +31,15 @@ ClientRow row_of(const ShardContext& context, const Session& session) {
 
 bool ClientsPage::step(Broker& broker) {
     const BrokerInside inside = broker.inside();
+    text_.begin_step();
     return walk_.step(inside.sessions, [&](const Session& session) {
         if (inside.is_on_its_way(session)) return Taken::done;  // its new shard lists it
         if (!session.client_id().starts_with(wanted_.prefix)) return Taken::done;
         const bool is_connected = session.connection != nullptr;
         if (wanted_.is_connected && is_connected != *wanted_.is_connected) return Taken::done;
         if (rows_.size() == wanted_.rows_max) return Taken::full;
+        if (const Taken room = text_.room(); room != Taken::done) return room;
+        text_.add(session.client_id().size());
         rows_.push_back(row_of(inside.context, session));
         return Taken::done;
     });
@@ -51,9 +54,9 @@ bool ClientLookup::step(Broker& broker) {
 
 bool ClientKick::step(Broker& broker) {
     Session* session = broker.inside().find_session(client_id_);
-    if (session == nullptr) return true;
-    done_ = Done{session->connection != nullptr,
-                 (ends_session_ && !session->is_moving) || !session->is_kept()};
+    is_moving_ = session != nullptr && session->is_moving;
+    if (session == nullptr || is_moving_) return true;
+    done_ = Done{session->connection != nullptr, ends_session_ || !session->is_kept()};
     broker.kick(*session, ends_session_);
     return true;
 }

@@ -50,6 +50,7 @@ public:
 private:
     Wanted wanted_;
     SessionWalk walk_;
+    TextBudget text_;
     std::vector<ClientRow> rows_;
 };
 
@@ -79,13 +80,15 @@ public:
         bool was_connected;
         bool session_ended;
     };
-    // Empty: this shard has no such session.
+    // Empty: this shard has no such session, or it's on its way between shards.
     const std::optional<Done>& done() const { return done_; }
+    bool is_moving() const { return is_moving_; }
 
 private:
     const std::string client_id_;
     const bool ends_session_;
     std::optional<Done> done_;
+    bool is_moving_ = false;
 };
 
 }  // namespace millrace

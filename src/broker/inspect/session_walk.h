@@ -22,6 +22,25 @@ enum class Taken : uint8_t {
     full,    // nothing more is wanted; the walk goes on from this one, if ever
 };
 
+// How much text a page has copied: names may have 64 KiB each.
+class TextBudget {
+public:
+    void begin_step() { step_bytes_ = 0; }
+    void add(size_t bytes) {
+        step_bytes_ += bytes;
+        page_bytes_ += bytes;
+    }
+    // `done` while there's room for more; at least one name fits into any step and page.
+    Taken room() const {
+        if (page_bytes_ >= ShardTask::text_bytes_per_page) return Taken::full;
+        return step_bytes_ >= ShardTask::text_bytes_per_step ? Taken::again : Taken::done;
+    }
+
+private:
+    size_t step_bytes_ = 0;
+    size_t page_bytes_ = 0;
+};
+
 class SessionWalk {
 public:
     // 0, or the place of an earlier walk.

@@ -22,7 +22,9 @@ Taken SubscriptionReader::take(const BrokerInside& inside, const Session& sessio
     for (const Subscription* own = next(inside, session); own != nullptr; own = own->next) {
         if (rows.size() == rows_max) return Taken::full;
         if (left-- == 0) return Taken::again;
+        if (const Taken room = text_.room(); room != Taken::done) return room;
         const std::string_view filter = SubscriptionIndex::text_of(*own->filter, scratch);
+        text_.add(session.client_id().size() + filter.size());
         rows.push_back({std::string(session.client_id()), std::string(filter), own->grant});
         read_.last = filter.size() <= last_bytes_max ? filter : "";
         ++read_.count;
@@ -36,6 +38,7 @@ bool ClientSubscriptions::step(Broker& broker) {
     const Session* session = inside.find_session(client_id_);
     is_found_ = session != nullptr && !inside.is_on_its_way(*session);
     if (!is_found_) return true;
+    reader_.begin_step();
     const Taken taken = reader_.take(inside, *session, rows_max_, rows_);
     is_full_ = taken == Taken::full;
     return taken != Taken::again;
@@ -47,6 +50,7 @@ std::optional<SubscriptionsRead> ClientSubscriptions::rest() const {
 
 bool SubscriptionsPage::step(Broker& broker) {
     const BrokerInside inside = broker.inside();
+    reader_.begin_step();
     return walk_.step(inside.sessions, [&](const Session& session) {
         if (inside.is_on_its_way(session)) return Taken::done;
         // The session in which the page before ended may have gone.

@@ -32,6 +32,7 @@ class SubscriptionReader {
 public:
     explicit SubscriptionReader(SubscriptionsRead read) : read_(std::move(read)) {}
 
+    void begin_step() { text_.begin_step(); }
     // Adds rows until there are `rows_max`, or it's enough for a step.
     Taken take(const BrokerInside& inside, const Session& session, uint32_t rows_max,
                std::vector<SubscriptionRow>& rows);
@@ -48,6 +49,7 @@ private:
     const Subscription* next(const BrokerInside& inside, const Session& session);
 
     SubscriptionsRead read_;
+    TextBudget text_;
     bool is_lost_ = false;
 };
 

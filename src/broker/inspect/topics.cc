@@ -63,7 +63,7 @@ bool TopicsPage::take(const BrokerInside& inside, uint64_t next) {
         if (found.place != place) number = 0;
         place = found.place;
         if (place == at_.place && number++ < at_.taken) continue;
-        if (rows_.size() == rows_max_) return false;
+        if (rows_.size() == rows_max_ || text_.room() == Taken::full) return false;
         if (place != at_.place) {
             at_.taken = 0;
             number = 1;
@@ -71,6 +71,7 @@ bool TopicsPage::take(const BrokerInside& inside, uint64_t next) {
         at_.place = place;
         ++at_.taken;
         rows_.push_back(row_of(inside.context, *found.filter));
+        text_.add(rows_.back().filter.size());
     }
     at_.place = next;
     at_.taken = 0;
@@ -79,7 +80,8 @@ bool TopicsPage::take(const BrokerInside& inside, uint64_t next) {
 
 bool TopicsPage::step(Broker& broker) {
     const BrokerInside inside = broker.inside();
-    for (uint32_t left = elements_per_step; left > 0;) {
+    text_.begin_step();
+    for (uint32_t left = elements_per_step; left > 0 && text_.room() == Taken::done;) {
         const uint64_t next = collect(inside.index);
         if (!take(inside, next)) return true;
         if (next == 0) {
@@ -92,7 +94,7 @@ bool TopicsPage::step(Broker& broker) {
         if (looked_ >= looks_per_page_max) return true;
         left -= std::min(left, looked);
     }
-    return false;
+    return text_.room() == Taken::full;
 }
 
 bool TopicLookup::step(Broker& broker) {

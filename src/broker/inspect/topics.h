@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/inspect/inside.h"
+#include "broker/inspect/session_walk.h"
 #include "broker/shard_task.h"
 #include "broker/subscription_index.h"
 
@@ -51,6 +52,7 @@ private:
     Rest at_;
     const std::optional<Filter::Kind> kind_;
     const uint32_t rows_max_;
+    TextBudget text_;
     uint32_t looked_ = 0;
     bool is_at_end_ = false;
     std::vector<TopicRow> rows_;

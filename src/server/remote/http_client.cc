@@ -187,19 +187,4 @@ Outcome<std::string> normalized_url(std::string_view text) {
     return url;
 }
 
-std::string percent_encoded(std::string_view text) {
-    std::string out;
-    for (const char letter : text) {
-        const auto byte = static_cast<unsigned char>(letter);
-        const bool is_plain = (byte < 0x80 && std::isalnum(byte) != 0) || letter == '-' ||
-                              letter == '.' || letter == '_' || letter == '~';
-        if (is_plain) {
-            out += letter;
-        } else {
-            out += fmt::format("%{:02X}", byte);
-        }
-    }
-    return out;
-}
-
 }  // namespace millrace::remote

@@ -52,7 +52,5 @@ Outcome<std::string> json_of(const Answer& answer, std::string_view url);
 // "http://HOST:PORT": what is given, without a slash at its end; a scheme is added where there's
 // none. An error for other schemes and for texts that are none.
 Outcome<std::string> normalized_url(std::string_view text);
-// For the inside of a path's segment or a query's value (RFC 3986, 2.1).
-std::string percent_encoded(std::string_view text);
 
 }  // namespace millrace::remote

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "base/percent_encoding.h"
 #include "server/budget.h"
 #include "server/remote/json.h"
 #include "server/remote/table.h"

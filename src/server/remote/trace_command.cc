@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/json_line.h"
+#include "base/percent_encoding.h"
 #include "server/remote/table.h"
 #include "server/remote/terminal.h"
 
@@ -25,25 +27,6 @@ std::string body_of(const TraceCommand& command) {
     if (command.topic) body.add_text("topic", *command.topic);
     body.add("seconds", command.seconds);
     return body.object();
-}
-
-// RFC 4648, 4: what the server sends is without line ends. It ends at the first other character.
-std::vector<uint8_t> bytes_of_base64(std::string_view text) {
-    constexpr std::string_view letters =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::vector<uint8_t> bytes;
-    uint32_t bits = 0;
-    uint32_t bit_count = 0;
-    for (const char letter : text) {
-        const size_t value = letters.find(letter);
-        if (value == letters.npos) break;
-        bits = bits << 6 | static_cast<uint32_t>(value);
-        bit_count += 6;
-        if (bit_count < 8) continue;
-        bit_count -= 8;
-        bytes.push_back(static_cast<uint8_t>(bits >> bit_count));
-    }
-    return bytes;
 }
 
 // The capture file, where one is wanted. Each packet is in it at once: whoever reads it meanwhile
@@ -173,7 +156,8 @@ std::string trace_capture(PcapWriter& writer, const JsonValue& event) {
     const uint64_t bytes = event["bytes"].count();
     if (kind == "closed") return writer.closed(time, client_id);
     if ((direction != "in" && direction != "out") || bytes == 0 || bytes > packet_bytes_max) return {};
-    const std::vector<uint8_t> data = bytes_of_base64(event["data_base64"].text_or_empty());
+    const std::vector<uint8_t> data =
+        from_base64(event["data_base64"].text_or_empty()).value_or(std::vector<uint8_t>());
     return writer.packet({.time_s = time,
                           .client_id = client_id,
                           .is_from_client = direction == "in",
