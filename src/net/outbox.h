@@ -53,6 +53,7 @@ public:
         last_ = nullptr;
         return first;
     }
+    bool empty() const { return first_ == nullptr; }
     void mark(Connection& connection) {
         if (connection.dirty) return;
         connection.dirty = true;

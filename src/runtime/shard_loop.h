@@ -32,11 +32,12 @@ void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const Id
     constexpr uint32_t mail_bytes_per_turn = 256 * 1024;
     Instant now = Clock::now();
     Instant last_work = now;
+    bool is_relieved = false;
     while (!app.finished()) {
         const bool spin = idle.always_spin || now - last_work < idle.spin_max;
         Instant wait_until = now;  // look, do not wait
         bool sleeping = false;
-        if (!spin && mailbox.begin_sleep()) {
+        if (!spin && !is_relieved && mailbox.begin_sleep()) {
             sleeping = true;
             wait_until = std::min(wheel.next_deadline(), now + Duration::s(1));
         }
@@ -73,7 +74,13 @@ void run_shard(Net& net, App& app, Mailbox& mailbox, TimerWheel& wheel, const Id
         if (timers != 0) watch.timers_done(timers, timer_kind, Clock::ticks());
         app.end_turn(now);
         // Mail first: what it says must be on its way before the network tells anyone that it is.
-        if (mailbox.has_posted()) mailbox.flush(Clock::now());
+        is_relieved = false;
+        if (mailbox.has_posted()) {
+            const uint64_t waiting_bytes = mailbox.overflow_bytes_total();
+            mailbox.flush(Clock::now());
+            // The application has seen more waiting than there is: it looks again before a sleep.
+            is_relieved = mailbox.overflow_bytes_total() < waiting_bytes;
+        }
         net.flush(now);
         if (!events.empty() || mails != 0) last_work = now;
     }

@@ -76,10 +76,30 @@ TEST_CASE("uring: a turn's output to many connections is one enter call") {
     for (Connection* connection : shard.accepted) shard.send(*connection, "to everyone");
     shard.net->flush(monotonic_now());
     const uint64_t before = shard.net->enter_count();
-    shard.turn();
+    shard.turn(Duration{});
     CHECK(shard.net->enter_count() == before + 1);
     CHECK(shard.net->counters().sends.read() == 50);
     for (Peer& peer : peers) CHECK(shard.gather(peer, 11) == "to everyone");
+}
+
+TEST_CASE("uring: after sends that leave nothing to do, the same poll waits for an event") {
+    Shard shard;
+    if (!shard.make()) return;
+    shard.listen();
+    Peer peer;
+    Connection& connection = shard.accept_one(peer);
+    shard.run_for(Duration::ms(20));
+    REQUIRE(shard.send(connection, "hello"));
+    shard.net->flush(monotonic_now());
+    const Instant before = monotonic_now();
+    const uint64_t enters_before = shard.net->enter_count();
+    CHECK(shard.net->poll(before + Duration::ms(5)).empty());
+    CHECK(shard.net->counters().sends.read() == 1);
+    CHECK(shard.net->enter_count() == enters_before + 2);
+    CHECK(shard.net->waited_since() >= before);
+    CHECK(shard.net->waited_since() < Instant::never());
+    CHECK(monotonic_now() >= before + Duration::ms(5));
+    CHECK(shard.gather(peer, 5) == "hello");
 }
 
 TEST_CASE("uring: more output than the ring has entries goes out all the same") {

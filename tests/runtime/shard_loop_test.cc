@@ -44,8 +44,10 @@ struct FakeNet {
     Script& script;
     std::vector<FakeEvent> events;
     Instant waited = Instant::never();
+    std::vector<Instant> waits_until{};
 
-    std::span<const FakeEvent> poll(Instant) {
+    std::span<const FakeEvent> poll(Instant wait_until) {
+        waits_until.push_back(wait_until);
         if (!script.turns.empty()) {
             script.at_hand = script.turns.front();
             script.turns.pop_front();
@@ -103,7 +105,7 @@ struct LoopFixture {
     }
 
     Script script;
-    FakeNet net{script, {}, Instant::never()};
+    FakeNet net{script, {}, Instant::never(), {}};
     FakeApp app{script, {}, {}, {}};
     std::unique_ptr<MailMesh> mesh;
     Mailbox mailbox;
@@ -113,6 +115,23 @@ struct LoopFixture {
 };
 
 }  // namespace
+
+TEST_CASE("after mail that had waited left, the loop looks again before it sleeps") {
+    LoopFixture fixture;
+    while (fixture.mailbox.overflow_bytes_total() == 0) {
+        fixture.mailbox.reserve(1, 1'000)[0] = 1;
+        fixture.mailbox.post();
+    }
+    fixture.mailbox.flush(start);
+    REQUIRE(fixture.mailbox.overflow_bytes_total() > 0);
+    while (fixture.other.has_mail()) fixture.other.drain(start, 65'536, [](uint32_t, Bytes) {});
+    fixture.run({{}, {}});
+    REQUIRE(fixture.net.waits_until.size() == 3);
+    CHECK(fixture.mailbox.overflow_bytes_total() == 0);
+    CHECK(fixture.net.waits_until[0] == start);  // there was room for it
+    CHECK(fixture.net.waits_until[1] == start);
+    CHECK(fixture.net.waits_until[2] > start);
+}
 
 TEST_CASE("loop figures: a turn lasts until the network waits, its own work included") {
     LoopFixture fixture;

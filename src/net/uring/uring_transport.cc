@@ -244,13 +244,25 @@ void UringTransport::submit_and_wait(Duration wait) {
 std::span<const Event> UringTransport::poll(Instant wait_until) {
     start();
     arm_standing();
-    enter(wait_until);
     events_.clear();
+    enter(wait_until);
+    // Sends that are simply done are nobody's event: a turn of their own would find nothing to do.
+    if (take_completions() && waited_since_ == Instant::never()) {
+        enter(wait_until);
+        take_completions();
+    }
+    return events_;
+}
+
+// True: all that was there was sends, and they leave nothing to do.
+bool UringTransport::take_completions() {
+    const uint64_t sends_before = counters_.sends.read();
     const uint32_t count = std::min(ring_->ready(), completions_per_poll);
     uint32_t done = 0;
     while (done < count && events_.size() < events_max) on_completion(ring_->at(done++));
     ring_->advance(done);
-    return events_;
+    return done != 0 && counters_.sends.read() - sends_before == done && events_.empty() &&
+           outbox_.empty() && freed_next_.empty();
 }
 
 void UringTransport::flush(Instant now) {

@@ -101,6 +101,7 @@ private:
     void arm_standing();
     void cancel_accept(Listener& listener);
     void enter(Instant wait_until);
+    bool take_completions();
     void submit_and_wait(Duration wait);
     bool accept_allowed() const;
 
