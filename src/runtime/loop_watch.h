@@ -68,7 +68,6 @@ private:
         mails_ = 0;
         timers_ = 0;
         admin_ = 0;
-        done_.fill(ticks);
         began_ticks_ = ticks;
     }
 
@@ -103,9 +102,15 @@ private:
         double most = 0;
         LoopPhase phase = LoopPhase::flush;
         uint64_t before = began_ticks_;
+        std::array<uint32_t, timed_count> did{};
+        did[static_cast<size_t>(LoopPhase::events)] = events_;
+        did[static_cast<size_t>(LoopPhase::mail)] = mails_;
+        did[static_cast<size_t>(LoopPhase::timers)] = timers_;
+        did[static_cast<size_t>(LoopPhase::admin)] = admin_;
         for (size_t index = 0; index < timed_count; ++index) {
+            if (did[index] == 0) continue;
             const int64_t taken = static_cast<int64_t>(done_[index] - before);
-            if (taken <= 0) continue;  // it did nothing
+            if (taken <= 0) continue;
             before = done_[index];
             const double span = static_cast<double>(taken) * tick;
             rest -= span;
@@ -120,8 +125,7 @@ private:
     // Of the turn at hand.
     Instant began_;
     uint64_t began_ticks_ = 0;
-    std::array<uint64_t, timed_count> done_{};  // when a phase ended; one that did nothing: at the
-                                                // turn's beginning
+    std::array<uint64_t, timed_count> done_{};  // when a phase ended; valid if it did something
     uint32_t events_ = 0;
     uint32_t mails_ = 0;
     uint32_t timers_ = 0;
