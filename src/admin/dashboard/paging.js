@@ -1,9 +1,9 @@
 // Forward and back through pages that only have a cursor to the next one. Pure but for `load`.
 
 export class Pages {
-  // `load(cursor)` gives {rows, next}; the first page's cursor is null.
-  constructor(load) {
-    this.load = load;
+  // `load(cursor, limit)` gives {rows, next}; the first page's cursor is null.
+  constructor(load, rowsWanted) {
+    Object.assign(this, { load, rowsWanted });
     this.cursors = [null]; // of the pages up to this one
     this.rows = [];
     this.next = null;
@@ -19,16 +19,19 @@ export class Pages {
     return this.next !== null;
   }
 
-  // A page may be empty and have a next: it's passed over, but not for ever, so that a server that
-  // looks through millions for a rare one isn't asked without end.
+  // The server's page may be short, or empty, and have a next: it's filled up from those, but not
+  // for ever, so that a server that looks through millions for a rare one isn't asked without end.
   async show(cursor, pagesMax = 20) {
+    const rows = [];
     let at = cursor;
-    for (let page = 0; ; page += 1) {
-      const answer = await this.load(at);
-      if (answer.rows.length > 0 || answer.next === null || page + 1 >= pagesMax) {
-        this.rows = answer.rows;
-        this.next = answer.next;
-        return at;
+    let first = cursor;
+    for (let page = 1; ; page += 1) {
+      const answer = await this.load(at, this.rowsWanted - rows.length);
+      if (rows.length === 0) first = at;
+      rows.push(...answer.rows);
+      if (rows.length >= this.rowsWanted || answer.next === null || page >= pagesMax) {
+        Object.assign(this, { rows, next: answer.next });
+        return first;
       }
       at = answer.next;
     }

@@ -5,6 +5,7 @@ import * as format from "./format.js";
 import { Pages } from "./paging.js";
 import { View } from "./view.js";
 
+const rowsWanted = 50; // on a page
 const number = (title, cell) => ({ title, class: "number", cell });
 const linkTo = (id) => `#clients/${encodeURIComponent(id)}`;
 const path = (id) => `/api/v1/clients/${encodeURIComponent(id)}`;
@@ -36,7 +37,7 @@ export class Pager {
   }
 
   start() {
-    this.pages = new Pages(this.load);
+    this.pages = new Pages(this.load, rowsWanted);
     this.tell();
   }
 
@@ -81,7 +82,7 @@ export class ClientsView extends View {
       number("Silent for", (row) => (row.connected ? format.micros(row.silent_ms * 1000) : "–")),
     ], { none: "no client is called so", key: (row) => row.client_id });
     this.table.root.id = "clients";
-    this.pager = new Pager(app, this.notice, (cursor) => this.loadClients(cursor),
+    this.pager = new Pager(app, this.notice, (cursor, limit) => this.loadClients(cursor, limit),
                            (rows) => this.table.show(rows));
     this.subscriptions = new Table("Subscriptions of this client", [
       { title: "Filter", class: "wide", heading: true, cell: (row) => named(row.filter) },
@@ -92,7 +93,8 @@ export class ClientsView extends View {
     ], { none: "it has subscribed to nothing" });
     this.subscriptions.root.id = "client-subscriptions";
     this.subscriptionPager = new Pager(app, this.detailNotice,
-      (cursor) => this.loadSubscriptions(cursor), (rows) => this.subscriptions.show(rows));
+      (cursor, limit) => this.loadSubscriptions(cursor, limit),
+      (rows) => this.subscriptions.show(rows));
     this.root = this.build();
   }
 
@@ -148,14 +150,14 @@ export class ClientsView extends View {
     return this.pager.go("refresh");
   }
 
-  async loadClients(cursor) {
-    const answer = await get("/api/v1/clients", { limit: 50, cursor, prefix: this.prefix.value,
+  async loadClients(cursor, limit) {
+    const answer = await get("/api/v1/clients", { limit, cursor, prefix: this.prefix.value,
                                                   connected: this.connected.value });
     return { rows: answer.clients, next: answer.next };
   }
 
-  async loadSubscriptions(cursor) {
-    const answer = await get(`${path(this.chosen)}/subscriptions`, { limit: 50, cursor });
+  async loadSubscriptions(cursor, limit) {
+    const answer = await get(`${path(this.chosen)}/subscriptions`, { limit, cursor });
     return { rows: answer.subscriptions, next: answer.next };
   }
 
