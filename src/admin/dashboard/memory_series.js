@@ -14,7 +14,10 @@ export function classes(memory) {
   return [...sums.values()];
 }
 
-const bytesByClass = (memory) => new Map(classes(memory).map((one) => [one.class, one.bytes]));
+// The heap has a line for each length, "heap 512": the same objects again, so they aren't stacked.
+const isKind = (one) => !/^heap \d+$/.test(one.class);
+const bytesByClass = (memory) =>
+  new Map(classes(memory).filter(isKind).map((one) => [one.class, one.bytes]));
 
 // The `classesMax` largest classes by the largest that each was, then "others": [{name, values}].
 export function stackedSeries(memories, classesMax = 7) {

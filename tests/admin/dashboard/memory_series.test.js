@@ -21,6 +21,13 @@ test("the largest classes come first, the rest is one, empty ones are none", () 
                             { name: "others", values: [5, 0] }]);
 });
 
+test("an object that stands in the heap's line of its length, too, is stacked once", () => {
+  assert.deepEqual(stackedSeries([memory({ "stored messages": 400, "heap 512": 512,
+                                           "heap large": 9 })]),
+                   [{ name: "stored messages", values: [400] },
+                    { name: "heap large", values: [9] }]);
+});
+
 test("each is stacked on those before it", () => {
   assert.deepEqual(stack([{ values: [1, 2] }, { values: [10, 20] }]), [[1, 2], [11, 22]]);
   assert.deepEqual(stack([]), []);
