@@ -110,6 +110,12 @@ export function plural(number, one, many = `${one}s`) {
   return `${exact(number)} ${number === 1 ? one : many}`;
 }
 
+// Of a name of more than 128 bytes the server's lists have those before the character that doesn't
+// fit, and an ellipsis of 3 bytes: nobody can be looked up by that.
+export function isCut(name) {
+  return name.endsWith("\u2026") && new TextEncoder().encode(name).length >= 128;
+}
+
 // What a client chose, with what can't be seen, or turns the rest of the line around, made visible.
 export function visible(text) {
   if (text === "") return "(empty)";

@@ -67,8 +67,9 @@ export class OverviewView extends View {
     this.cpuColumns = [];
     this.slow = new Table("Slow receivers", [
       { title: "Client", class: "wide", heading: true,
-        cell: (row) => element("a", { href: `#clients/${encodeURIComponent(row.client_id)}` },
-                               named(row.client_id)) },
+        cell: (row) => (format.isCut(row.client_id) ? named(row.client_id)
+          : element("a", { href: `#clients/${encodeURIComponent(row.client_id)}` },
+                    named(row.client_id))) },
       { title: "Dropped", class: "number", cell: (row) => format.exact(row.dropped) },
       { title: "Waited", class: "number", cell: (row) => format.exact(row.waited) },
       { title: "Queued", class: "number", cell: (row) => format.bytes(row.queued_bytes) },

@@ -55,3 +55,10 @@ test("what can't be seen, or turns a line around, is made visible", () => {
   assert.equal(format.visible(""), "(empty)");
   assert.equal(format.visible("<b>שלום</b> 😀"), "<b>שלום</b> 😀");
 });
+
+test("a name that the server cut ends in an ellipsis, and is long", () => {
+  const cases = [["x".repeat(128) + "…", true], ["\u{1f600}".repeat(32) + "…", true],
+                 ["x".repeat(125) + "…", true], ["x".repeat(300), false], ["short…", false],
+                 ["…", false], ["", false]];
+  for (const [name, wanted] of cases) assert.equal(format.isCut(name), wanted, name);
+});
