@@ -13,10 +13,13 @@ export class CpuView extends View {
   constructor(app) {
     super(app, "CPU");
     this.profiles = [];
+    this.keepsNone = false;
+    this.isTaking = false;
     this.chosen = null;
     this.asked = -Infinity;
     this.notice = notice();
     this.flameNotice = notice();
+    this.keptNote = element("p", { class: "note", id: "profiles-kept" });
     this.growthNotice = notice();
     this.flame = new FlameView();
     this.seconds = element("select", { id: "profile-seconds" }, [2, 5, 10, 30].map((value) =>
@@ -56,7 +59,8 @@ export class CpuView extends View {
     const actions = [element("label", {}, "for ", this.seconds), this.take];
     return element("div", { class: "view" },
       element("div", { class: "columns" },
-        card("Profiles", { id: "profiles-title", actions }, this.notice, this.list.root),
+        card("Profiles", { id: "profiles-title", actions }, this.notice, this.keptNote,
+          this.list.root),
         card("Functions", { id: "functions-title", note: "of the profile that is shown" },
           this.functions.root)),
       card("Flame graph",
@@ -84,7 +88,8 @@ export class CpuView extends View {
 
   async load() {
     const before = this.profiles.map((one) => one.id).join();
-    const { profiles } = await get("/api/v1/profiles");
+    const { profiles, kept_max: keptMax } = await get("/api/v1/profiles");
+    this.tellKept(keptMax);
     this.profiles = [...profiles].sort((a, b) => b.time - a.time);
     if (this.profiles.map((one) => one.id).join() !== before) {
       this.offer();
@@ -94,6 +99,13 @@ export class CpuView extends View {
       await this.choose(this.profiles[0]?.id ?? null);
     }
     this.list.show(this.profiles);
+  }
+
+  tellKept(keptMax) {
+    this.keepsNone = keptMax === 0;
+    this.take.disabled = this.keepsNone || this.isTaking;
+    setText(this.keptNote, this.keepsNone
+      ? "This server keeps no profiles: set admin.history_dir to a directory." : "");
   }
 
   offer() {
@@ -137,7 +149,7 @@ export class CpuView extends View {
 
   async takeProfile() {
     const seconds = Number(this.seconds.value);
-    this.take.disabled = true;
+    this.take.disabled = this.isTaking = true;
     setText(this.take, `Sampling for ${seconds} s …`);
     await this.app.section(this.notice, async () => {
       const { id } = await post("/api/v1/profiles", { seconds },
@@ -145,7 +157,8 @@ export class CpuView extends View {
       await this.load();
       await this.choose(id);
     });
-    this.take.disabled = false;
+    this.isTaking = false;
+    this.take.disabled = this.keepsNone;
     setText(this.take, "Take a profile");
   }
 }

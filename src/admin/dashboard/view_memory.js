@@ -22,6 +22,8 @@ export class MemoryView extends View {
     super(app, "Memory");
     this.kept = new Map(); // snapshot id -> what it holds; they never change
     this.snapshots = [];
+    this.keepsNone = false;
+    this.isTaking = false;
     this.asked = -Infinity;
     this.notice = notice();
     this.growthNotice = notice();
@@ -79,6 +81,8 @@ export class MemoryView extends View {
   async load() {
     const list = await get("/api/v1/memory/snapshots");
     const before = this.snapshots.map((one) => one.id).join();
+    this.keepsNone = list.kept_max === 0;
+    this.take.disabled = this.keepsNone || this.isTaking;
     this.snapshots = [...list.snapshots].sort((a, b) => a.time - b.time);
     const known = new Set(this.snapshots.map((one) => one.id));
     for (const id of this.kept.keys()) if (!known.has(id)) this.kept.delete(id);
@@ -126,7 +130,9 @@ export class MemoryView extends View {
 
   async compare() {
     if (this.from.value === "") {
-      setText(this.summary, "There is no snapshot to compare with yet: take one.");
+      setText(this.summary, this.keepsNone
+        ? "This server keeps no snapshots: set admin.history_dir to a directory."
+        : "There is no snapshot to compare with yet: take one.");
       return;
     }
     await this.app.section(this.growthNotice, async () => {
@@ -151,11 +157,12 @@ export class MemoryView extends View {
   }
 
   async takeSnapshot() {
-    this.take.disabled = true;
+    this.take.disabled = this.isTaking = true;
     await this.app.section(this.notice, async () => {
       await post("/api/v1/memory/snapshots", {});
       await this.load();
     });
-    this.take.disabled = false;
+    this.isTaking = false;
+    this.take.disabled = this.keepsNone;
   }
 }
