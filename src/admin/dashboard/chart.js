@@ -11,6 +11,15 @@ const binarySteps = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const plain = (text) => text.replace("/s", "").replace(/(\.\d*?)0+(?= |$)/, "$1")
   .replace(/\.(?= |$)/, "");
 
+// Seconds: clock() tells none smaller.
+const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800,
+                   86_400];
+
+// The places of values with none beside them: a line doesn't show those.
+const isGap = (value) => value === null || value === undefined;
+const alone = (values) => Array.from(values.keys()).filter((at) =>
+  !isGap(values[at]) && isGap(values[at - 1]) && isGap(values[at + 1]));
+
 const charts = new Set();
 onThemeChange(() => charts.forEach((chart) => chart.rebuild()));
 
@@ -84,19 +93,22 @@ export class Chart {
       const stroke = one.color();
       return { label: one.label, stroke, width: this.stacked ? 1 : 1.75,
                fill: this.stacked ? stroke : undefined, dash: one.dashed ? [5, 4] : undefined,
-               points: { show: this.stacked && this.data[0].length < 2 }, spanGaps: false };
+               points: { show: true, size: 4, fill: stroke,
+                         filter: (plot, index) => alone(plot.data[index]) },
+               spanGaps: false };
     });
     // The highest sum first, so that each lies before those above it.
     const ordered = this.stacked ? series.slice().reverse() : series;
     const data = this.ordered(this.data);
     const options = {
       width: Math.max(120, this.place.clientWidth), height: this.height,
-      padding: [8, 8, 0, 0], legend: { show: false },
+      padding: [8, 26, 0, 0], legend: { show: false },
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false },
                 sync: this.sync ? { key: "time" } : undefined },
-      scales: { x: { time: true }, y: { range: (_, low, high) => this.range(low, high) } },
+      scales: { x: { time: true, range: (_, low, high) => this.timeRange(low, high) },
+                y: { range: (_, low, high) => this.range(low, high) } },
       axes: [
-        { ...axis, space: 70, size: 26,
+        { ...axis, space: 70, size: 26, incrs: timeSteps,
           values: (_, splits) => splits.map((at) => this.timeLabel(at)) },
         { ...axis, size: 68, space: 36, incrs: this.step === 1024 ? binarySteps : undefined,
           values: (_, splits) => splits.map((at) => plain(this.format(at))) },
@@ -116,6 +128,11 @@ export class Chart {
   range(low, high) {
     const top = high === null || high === undefined ? this.yMin : Math.max(high, this.yMin);
     return [Math.min(0, low ?? 0), top * 1.08];
+  }
+
+  // A moment alone has no width, and stands in the middle of a minute.
+  timeRange(low, high) {
+    return low === high && low !== null ? [low - 30, high + 30] : [low, high];
   }
 
   timeLabel(at) {

@@ -3,8 +3,9 @@
 
 // `root` fills the width; what is thinner than `shareMin` of it is left out, with what it calls.
 export function layout(root, { shareMin = 0.001, depthMax = 200 } = {}) {
+  if (!root.value) return []; // nothing ran
   const frames = [];
-  const total = root.value || 1;
+  const total = root.value;
   const waiting = [{ node: root, parent: null, depth: 0, left: 0 }];
   while (waiting.length > 0) {
     const { node, parent, depth, left } = waiting.pop();

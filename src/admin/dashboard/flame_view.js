@@ -33,7 +33,7 @@ export class FlameView {
     const target = path.at(-1);
     const above = path.length - 1;
     const frames = layout(target);
-    const depth = Math.max(...frames.map((frame) => frame.depth)) + above + 1;
+    const depth = Math.max(0, ...frames.map((frame) => frame.depth)) + above + 1;
     this.place.style.height = `${depth * rowPixels}px`;
     const ancestors = path.slice(0, -1).map((node, index) =>
       this.box({ node, depth: index, left: 0, width: 1 }, path.slice(0, index + 1), true));
@@ -44,7 +44,7 @@ export class FlameView {
     this.boxes = [...ancestors, ...boxes];
     boxes[0]?.setAttribute("tabindex", "0");
     this.reset.disabled = above === 0;
-    setText(this.crumbs, this.describe(target));
+    setText(this.crumbs, this.tree.value ? this.describe(target) : "");
   }
 
   describe(node) {

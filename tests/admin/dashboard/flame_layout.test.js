@@ -21,8 +21,8 @@ test("what is too thin to see is left out, and a deep stack has an end", () => {
   assert.equal(layout(deep, { depthMax: 50 }).length, 50);
 });
 
-test("a profile without samples is one frame", () => {
-  assert.equal(layout({ name: "all", value: 0, children: [] }).length, 1);
+test("a profile without samples has no frame", () => {
+  assert.deepEqual(layout({ name: "all", value: 0, children: [] }), []);
 });
 
 test("the way to a frame, and the same way in another profile", () => {
