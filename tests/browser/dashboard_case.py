@@ -25,6 +25,7 @@ def the_browser():
 
 class DashboardTest(unittest.TestCase):
     token = None
+    keeps_history = True
     longMessage = True
 
     @classmethod
@@ -32,9 +33,10 @@ class DashboardTest(unittest.TestCase):
         cls.admin_port = free_port()
         cls.folder = tempfile.TemporaryDirectory(prefix="browser-")
         cls.addClassCleanup(cls.folder.cleanup)
-        admin = {"listen": ["127.0.0.1:%d" % cls.admin_port],
-                 "history_dir": os.path.join(cls.folder.name, "history")}
-        os.mkdir(admin["history_dir"])
+        admin = {"listen": ["127.0.0.1:%d" % cls.admin_port]}
+        if cls.keeps_history:
+            admin["history_dir"] = os.path.join(cls.folder.name, "history")
+            os.mkdir(admin["history_dir"])
         if cls.token:
             admin["token_file"] = os.path.join(cls.folder.name, "token")
             with open(admin["token_file"], "w") as out:
@@ -61,11 +63,11 @@ class DashboardTest(unittest.TestCase):
             raise AssertionError(problem)
 
     @classmethod
-    def request(cls, path, headers=None):
+    def request(cls, path, method="GET", body=None, headers=None):
         """(status, text)"""
         connection = http.client.HTTPConnection("127.0.0.1", cls.admin_port, timeout=WAIT_S)
         try:
-            connection.request("GET", path, headers=headers or {})
+            connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:

@@ -32,6 +32,7 @@ const rows = document.querySelectorAll(arguments[0] + " tbody tr");
 return [...rows].map((row) => [...row.children].map((cell) => cell.textContent));
 """
 TEXT = "return document.querySelector(arguments[0])?.textContent ?? null"
+TEXTS = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
 INTO_VIEW = "arguments[0].scrollIntoView({block: 'center'})"
 WIDTHS = "return [document.documentElement.scrollWidth, window.innerWidth]"
 
@@ -120,6 +121,13 @@ class Page:
 
     def rows(self, selector):
         return self.driver.execute_script(ROWS, selector)
+
+    def texts(self, selector):
+        return self.driver.execute_script(TEXTS, selector)
+
+    def links(self, selector):
+        """What the links in it say."""
+        return self.texts(selector + " a")
 
     def row(self, selector, name):
         """The row whose first cell says `name`, or None."""
