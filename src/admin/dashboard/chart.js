@@ -13,7 +13,7 @@ const plain = (text) => text.replace("/s", "").replace(/(\.\d*?)0+(?= |$)/, "$1"
 
 // Seconds: clock() tells none smaller.
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800,
-                   86_400];
+                   86_400, 604_800];
 
 // The places of values with none beside them: a line doesn't show those.
 const isGap = (value) => value === null || value === undefined;
@@ -132,7 +132,7 @@ export class Chart {
 
   // A moment alone has no width, and stands in the middle of a minute.
   timeRange(low, high) {
-    return low === high && low !== null ? [low - 30, high + 30] : [low, high];
+    return this.data[0].length === 1 ? [low - 30, low + 30] : [low, high];
   }
 
   timeLabel(at) {
