@@ -33,10 +33,10 @@ def bytes_of(text):
 
 
 @contextlib.contextmanager
-def load_of(broker, messages):
+def load_of(broker, messages, rate=RATE):
     """The load generator at work; it ends with the block at the latest."""
     command = [settings.executable, "load", "fanout", "--port", str(broker.port),
-               "--subscribers", str(SUBSCRIBERS), "--publishers", "1", "--rate", str(RATE),
+               "--subscribers", str(SUBSCRIBERS), "--publishers", "1", "--rate", str(rate),
                "--messages", str(messages), "--json", "--quiet"]
     load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -97,7 +97,7 @@ class PlantedTest(DashboardTest):
     def test_a_slow_receiver_is_found_and_its_name_is_text(self):
         for name in (SLOW, SLOW_LONG):
             self.crowd.join(name, "flood", is_reading=False, receive_buffer=4096)
-        self.crowd.join("quick", "flood")
+        self.crowd.join("quick", "calm")
         cut = SLOW_LONG[:128] + "\u2026"
         sender = self.crowd.join("flooder")
         self.page.go("overview")
@@ -105,6 +105,7 @@ class PlantedTest(DashboardTest):
         def found():
             for _ in range(50):
                 sender.send(mqtt.publish("flood", b"x" * 32_768))
+            sender.send(mqtt.publish("calm", b"x"))
             rows = self.page.row("#slow-receivers", SLOW), self.page.row("#slow-receivers", cut)
             return rows if None not in rows else None
         for row in wait_until("both slow receivers are on the page", found):
@@ -226,7 +227,9 @@ class ViewsTest(DashboardTest):
             self.skipTest("this server takes no profiles: " + text)
         self.page.go("cpu")
         self.page.choose("#profile-seconds", "2")
-        with load_of(self.broker, 20_000):
+        before = self.total("messages", "received")
+        with load_of(self.broker, 100_000, rate=10 * RATE):
+            wait_until("the load runs", lambda: self.total("messages", "received") > before + 20)
             self.page.click("#profile-take")
             profile = wait_until("it's kept", lambda: self.api("profiles")["profiles"])[0]
         self.assertGreater(profile["samples"], 0)
