@@ -1,5 +1,6 @@
 // The program: parses, then serves, examines or loads. The only place that joins the parts by name.
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -17,10 +18,15 @@ namespace {
 
 // A closed one of the first three would be given to a ring or a socket, and the log written there.
 void fill_standard_descriptors() {
-    int lowest = 0;
-    while (lowest >= 0 && lowest <= 2) lowest = ::open("/dev/null", O_RDWR);
-    if (lowest > 2) ::close(lowest);
+    long lowest = 0;
+    while (lowest >= 0 && lowest <= 2) {
+        lowest = ::syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
+    }
+    if (lowest > 2) ::syscall(SYS_close, lowest);
 }
+
+// Before the libraries' own beginnings: libunwind opens a pipe in its. So by plain system calls.
+[[gnu::used, gnu::section(".preinit_array")]] void (*const fill_first)() = fill_standard_descriptors;
 
 ExitCode examine(const DoctorCommand& command) {
     const auto config = make_config(command.config_path, {});
@@ -64,6 +70,5 @@ int run(int argument_count, const char* const* arguments) {
 }  // namespace millrace
 
 int main(int argument_count, char** arguments) {
-    millrace::fill_standard_descriptors();
     return millrace::run(argument_count, arguments);
 }
