@@ -36,7 +36,8 @@ constexpr size_t connection_memory_bytes = 16 * 1'024;  // headers that don't fi
 constexpr Duration accept_pause = Duration::ms(100);
 
 // One request on its way: its head, its body, its answer.
-// Owned by: the listener's thread, but while a worker has it: from `at_work` until it's in `done_`.
+// Owned by: its connection, on the listener's thread; a worker has it from `at_work` until it's in
+//           `done_`, and the connection is suspended as long.
 struct Exchange {
     enum class Stage : uint8_t { head, body, at_work, answered };
 
@@ -67,9 +68,12 @@ public:
     const std::vector<uint16_t>& ports() const override { return ports_; }
 
 private:
+    // A connection. Its request goes with it: libmicrohttpd doesn't tell the end of one that it
+    // refuses itself.
     struct Open {
         int descriptor;
         Instant deadline;
+        std::unique_ptr<Exchange> exchange;   // from the request's first line to its end
     };
 
     void run();
@@ -80,6 +84,7 @@ private:
     void begin(Exchange& exchange, const char* method);
     void give_to_worker(Exchange& exchange);
     void take_back_done();
+    Open* find_open(MHD_Connection* connection);
     void extend_deadline(MHD_Connection* connection, Duration by);
     static void answer_that_it_stops(Exchange& exchange);
     static MHD_Result send(Exchange& exchange);
@@ -241,7 +246,7 @@ void HttpListener::on_connection(void* self, MHD_Connection* connection, void**,
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const int descriptor = info->connect_fd;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        listener.open_.push_back({descriptor, monotonic_now() + listener.timeout_});
+        listener.open_.push_back({descriptor, monotonic_now() + listener.timeout_, nullptr});
     } else {
         std::erase_if(listener.open_,
                       [&](const Open& open) { return open.descriptor == descriptor; });
@@ -249,23 +254,27 @@ void HttpListener::on_connection(void* self, MHD_Connection* connection, void**,
 }
 
 // The first that is heard of a request. What it returns is on_request()'s last argument.
-void* HttpListener::on_target(void*, const char* target, MHD_Connection* connection) {
-    auto exchange = std::make_unique<Exchange>();
-    exchange->connection = connection;
-    exchange->request.target = target == nullptr ? "" : target;
-    return exchange.release();
+void* HttpListener::on_target(void* self, const char* target, MHD_Connection* connection) {
+    Open* open = static_cast<HttpListener*>(self)->find_open(connection);
+    if (open == nullptr) return nullptr;
+    open->exchange = std::make_unique<Exchange>();
+    open->exchange->connection = connection;
+    open->exchange->request.target = target == nullptr ? "" : target;
+    return open->exchange.get();
 }
 
-// The only owner of an exchange is libmicrohttpd's request.
-void HttpListener::on_completed(void*, MHD_Connection*, void** exchange,
+void HttpListener::on_completed(void* self, MHD_Connection* connection, void** exchange,
                                 MHD_RequestTerminationCode) {
-    delete static_cast<Exchange*>(std::exchange(*exchange, nullptr));
+    *exchange = nullptr;
+    Open* open = static_cast<HttpListener*>(self)->find_open(connection);
+    if (open != nullptr) open->exchange.reset();
 }
 
 MHD_Result HttpListener::on_request(void* self, MHD_Connection*, const char*, const char* method,
                                     const char*, const char* upload, size_t* upload_bytes,
                                     void** context) {
     auto& listener = *static_cast<HttpListener*>(self);
+    if (*context == nullptr) return MHD_NO;
     auto& exchange = *static_cast<Exchange*>(*context);
     switch (exchange.stage) {
     case Exchange::Stage::head:
@@ -353,12 +362,17 @@ void HttpListener::take_back_done() {
     }
 }
 
-void HttpListener::extend_deadline(MHD_Connection* connection, Duration by) {
+HttpListener::Open* HttpListener::find_open(MHD_Connection* connection) {
     const int descriptor =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    for (Open& open : open_) {
-        if (open.descriptor == descriptor) open.deadline = open.deadline + by;
-    }
+    const auto place = std::find_if(open_.begin(), open_.end(), [&](const Open& open) {
+        return open.descriptor == descriptor;
+    });
+    return place == open_.end() ? nullptr : &*place;
+}
+
+void HttpListener::extend_deadline(MHD_Connection* connection, Duration by) {
+    if (Open* open = find_open(connection)) open->deadline = open->deadline + by;
 }
 
 void HttpListener::answer_that_it_stops(Exchange& exchange) {
